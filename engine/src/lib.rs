@@ -1,0 +1,1 @@
+//! Spiking engine: neuron models, learning rules, encoders and the networks built from them.

@@ -1,0 +1,1 @@
+//! Launch files, the saccade command and its launcher.

@@ -1,0 +1,2 @@
+//! The `saccade` command.
+fn main() {}

@@ -1,0 +1,1 @@
+//! ROS 2 message types, CDR and ROS 1 encodings, schema texts.

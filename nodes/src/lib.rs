@@ -1,0 +1,1 @@
+//! The nodes of Saccade and the hosts that run them.

@@ -1,0 +1,1 @@
+//! Reading and writing of ROS bags and event-camera files.

@@ -1,0 +1,1 @@
+//! Tests that cross crates: closed loops, third-party peers, fault injection.

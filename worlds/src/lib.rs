@@ -1,0 +1,1 @@
+//! SDF worlds and the embedded simulator that runs them.
