@@ -1,2 +1,7 @@
 //! The `saccade` command.
-fn main() {}
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    saccade_launch::cli::main()
+}

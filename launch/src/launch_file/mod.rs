@@ -1,0 +1,1 @@
+//! ROS 2's XML launch format.
