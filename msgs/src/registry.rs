@@ -1,0 +1,134 @@
+//! All message types by name.
+
+use crate::cdr::CdrError;
+use crate::schema::Schema;
+use crate::{Message, Ros1Message, from_cdr, to_json};
+use crate::{
+    action_msgs, builtin_interfaces, control_msgs, diagnostic_msgs, dvs_msgs, event_camera_msgs,
+    geometry_msgs, nav_msgs, rcl_interfaces, rosgraph_msgs, saccade_msgs, sensor_msgs, std_msgs,
+    std_srvs, tf2_msgs, trajectory_msgs, unique_identifier_msgs, vision_msgs, visualization_msgs,
+};
+
+/// What can be done with a message whose type is known by name only.
+#[derive(Debug, Clone, Copy)]
+pub struct Entry {
+    /// `package/msg/Name`.
+    pub type_name: &'static str,
+    /// The type as data.
+    pub schema: fn() -> Schema,
+    /// CDR to a JSON object.
+    pub cdr_to_json: fn(&[u8]) -> Result<String, CdrError>,
+}
+
+impl Entry {
+    const fn of<M: Message>() -> Self {
+        Self {
+            type_name: M::TYPE_NAME,
+            schema: M::schema,
+            cdr_to_json: |bytes| Ok(to_json(&from_cdr::<M>(bytes)?)),
+        }
+    }
+}
+
+macro_rules! types {
+    ($(ros1 $both:ty,)* ; $($ros2:ty,)*) => {
+        $(impl Ros1Message for $both {})*
+
+        /// Every message type of this crate.
+        pub const ENTRIES: &[Entry] = &[$(Entry::of::<$both>(),)* $(Entry::of::<$ros2>(),)*];
+    };
+}
+
+// Marked `ros1`: the ROS 1 definition has the same fields (held against PyPI
+// `rosbags` in tests/), or the type is our own.
+types! {
+    ros1 geometry_msgs::Point,
+    ros1 geometry_msgs::PointStamped,
+    ros1 geometry_msgs::Pose,
+    ros1 geometry_msgs::PoseStamped,
+    ros1 geometry_msgs::PoseWithCovariance,
+    ros1 geometry_msgs::Quaternion,
+    ros1 geometry_msgs::Transform,
+    ros1 geometry_msgs::TransformStamped,
+    ros1 geometry_msgs::Twist,
+    ros1 geometry_msgs::TwistStamped,
+    ros1 geometry_msgs::TwistWithCovariance,
+    ros1 geometry_msgs::Vector3,
+    ros1 diagnostic_msgs::DiagnosticArray,
+    ros1 diagnostic_msgs::DiagnosticStatus,
+    ros1 diagnostic_msgs::KeyValue,
+    ros1 dvs_msgs::Event,
+    ros1 dvs_msgs::EventArray,
+    ros1 event_camera_msgs::EventPacket,
+    ros1 nav_msgs::Odometry,
+    ros1 nav_msgs::Path,
+    ros1 rosgraph_msgs::Clock,
+    ros1 saccade_msgs::Activity,
+    ros1 saccade_msgs::Decision,
+    ros1 saccade_msgs::Exchange,
+    ros1 saccade_msgs::GraspState,
+    ros1 saccade_msgs::InputLog,
+    ros1 saccade_msgs::Label,
+    ros1 saccade_msgs::ObjectTruth,
+    ros1 saccade_msgs::SaccadePhase,
+    ros1 saccade_msgs::Spikes,
+    ros1 sensor_msgs::CompressedImage,
+    ros1 sensor_msgs::Image,
+    ros1 sensor_msgs::Imu,
+    ros1 sensor_msgs::JointState,
+    ros1 sensor_msgs::RegionOfInterest,
+    ros1 std_msgs::Bool,
+    ros1 std_msgs::ColorRGBA,
+    ros1 std_msgs::Float64,
+    ros1 std_msgs::Float64MultiArray,
+    ros1 std_msgs::Header,
+    ros1 std_msgs::MultiArrayDimension,
+    ros1 std_msgs::MultiArrayLayout,
+    ros1 std_msgs::String,
+    ros1 tf2_msgs::TFMessage,
+    ros1 trajectory_msgs::JointTrajectory,
+    ros1 trajectory_msgs::JointTrajectoryPoint,
+    ros1 trajectory_msgs::MultiDOFJointTrajectory,
+    ros1 trajectory_msgs::MultiDOFJointTrajectoryPoint,
+    ;
+    action_msgs::GoalInfo,
+    action_msgs::GoalStatus,
+    action_msgs::GoalStatusArray,
+    builtin_interfaces::Duration,
+    builtin_interfaces::Time,
+    control_msgs::JointComponentTolerance,
+    control_msgs::JointTolerance,
+    control_msgs::follow_joint_trajectory::Feedback,
+    control_msgs::follow_joint_trajectory::Goal,
+    control_msgs::follow_joint_trajectory::Result,
+    rcl_interfaces::Log,
+    saccade_msgs::grasp_object::Feedback,
+    saccade_msgs::grasp_object::Goal,
+    saccade_msgs::grasp_object::Result,
+    saccade_msgs::randomise::Request,
+    saccade_msgs::randomise::Response,
+    sensor_msgs::CameraInfo,
+    std_srvs::set_bool::Request,
+    std_srvs::set_bool::Response,
+    std_srvs::trigger::Request,
+    std_srvs::trigger::Response,
+    unique_identifier_msgs::UUID,
+    vision_msgs::Classification,
+    vision_msgs::ObjectHypothesis,
+    visualization_msgs::Marker,
+    visualization_msgs::MarkerArray,
+    visualization_msgs::MeshFile,
+    visualization_msgs::UVCoordinate,
+}
+
+/// The entry of a type, by its ROS 2 name.
+#[must_use]
+pub fn find(type_name: &str) -> Option<&'static Entry> {
+    ENTRIES.iter().find(|entry| entry.type_name == type_name)
+}
+
+/// The ROS 2 definition of a type with all it is made of.
+#[must_use]
+pub fn definition_of(type_name: &str) -> Option<String> {
+    find(type_name).map(|entry| (entry.schema)().definition())
+}

@@ -1,0 +1,300 @@
+//! Our own types, for what no standard one covers. The ROS 2 package of the same
+//! name is made from the files in `msg/`, `srv/` and `action/`.
+
+use crate::geometry_msgs::Pose;
+use crate::macros::message;
+use crate::std_msgs::Header;
+use crate::{Action, Service};
+
+message! {
+    /// Spikes of one population.
+    #[derive(Eq, Hash)]
+    pub struct Spikes = "saccade_msgs/msg/Spikes" {
+        /// The stamp is what the offsets count from.
+        header: Header,
+        /// Name of the population.
+        population: String,
+        /// Neurons in it.
+        size: u32,
+        /// Counts the messages; a gap is a loss.
+        seq: u64,
+        /// Which neurons, each less than `size`.
+        ids: Vec<u32>,
+        /// When, in microseconds after the stamp; as many as `ids`.
+        offsets_us: Vec<u32>,
+    }
+}
+
+message! {
+    /// What there is to see, for learning.
+    #[derive(Eq, Hash)]
+    pub struct Label = "saccade_msgs/msg/Label" {
+        /// From when on.
+        header: Header,
+        /// Name of the class.
+        label: String,
+        /// Its index in [`CLASSES`](crate::CLASSES); -1 is none.
+        class_id: i32,
+        /// Whether the learning signal is on.
+        learn: bool,
+    }
+}
+
+message! {
+    /// The eye starts or ends a microsaccade.
+    #[derive(Eq, Hash)]
+    pub struct SaccadePhase = "saccade_msgs/msg/SaccadePhase" {
+        /// When.
+        header: Header,
+        /// Counts the saccades.
+        id: u32,
+        /// Whether the eye moves.
+        moving: bool,
+        /// `pan`, `tilt`, or both.
+        axis: String,
+    }
+}
+
+message! {
+    /// What the network's output says at a tick.
+    pub struct Activity = "saccade_msgs/msg/Activity" {
+        /// When.
+        header: Header,
+        /// The classes, in the order of the lists.
+        classes: Vec<String>,
+        /// The readout of each class.
+        evidence: Vec<f32>,
+        /// The probability of each class.
+        probabilities: Vec<f32>,
+        /// Mean rate of the recurrent neurons, in Hz.
+        rate_hz: f32,
+        /// The tick.
+        tick: u64,
+    }
+}
+
+message! {
+    /// What the network takes it for.
+    pub struct Decision = "saccade_msgs/msg/Decision" {
+        /// When it was decided.
+        header: Header,
+        /// During which saccade.
+        saccade_id: u32,
+        /// Name of the class.
+        label: String,
+        /// Its index in [`CLASSES`](crate::CLASSES).
+        class_id: i32,
+        /// Probability of the class, 0 to 1.
+        confidence: f32,
+        /// The probability of each class.
+        probabilities: Vec<f32>,
+        /// Whether the saccade is over and this stands.
+        r#final: bool,
+        /// Time since the saccade's onset, in seconds.
+        since_onset_s: f32,
+        /// Events taken in since then.
+        events: u64,
+    }
+}
+
+message! {
+    /// The grasping state machine entered a state.
+    #[derive(Eq, Hash)]
+    pub struct GraspState = "saccade_msgs/msg/GraspState" {
+        /// When.
+        header: Header,
+        /// Name of the state.
+        state: String,
+        /// Name of the state before.
+        previous: String,
+        /// Why.
+        reason: String,
+        /// The class it is about; empty where none is.
+        label: String,
+    }
+}
+
+message! {
+    /// What really stands on the table. For scoring only: no node may read it.
+    pub struct ObjectTruth = "saccade_msgs/msg/ObjectTruth" {
+        /// When, in the world's frame.
+        header: Header,
+        /// Name of the class; `background` where nothing stands there.
+        label: String,
+        /// Its index in [`CLASSES`](crate::CLASSES).
+        class_id: i32,
+        /// Where it is.
+        pose: Pose,
+        /// Its extent along its own axes, in metres.
+        size: [f64; 3],
+        /// How many times as large as its model.
+        scale: f64,
+        /// Name of the table's texture.
+        texture: String,
+        /// Where the light shines to; a unit vector.
+        light_direction: [f64; 3],
+        /// How bright it is; 1 is nominal.
+        light_intensity: f64,
+        /// The seed of the scene.
+        seed: u64,
+        /// Whether the hand's fingers touch it and nothing else does.
+        held_by_contact: bool,
+    }
+}
+
+message! {
+    /// One message of a service's or action's traffic, as recorded.
+    #[derive(Eq, Hash)]
+    pub struct Exchange = "saccade_msgs/msg/Exchange" {
+        /// When.
+        header: Header,
+        /// Name of the service or action.
+        name: String,
+        /// ROS type name of the message in `cdr`.
+        r#type: String,
+        /// One of the constants.
+        kind: u8,
+        /// Which call or goal.
+        id: u64,
+        /// As in `action_msgs/GoalStatus`; 0 for services.
+        status: i8,
+        /// The message with its encapsulation header.
+        cdr: Vec<u8>,
+    }
+    const {
+        /// A client asks.
+        REQUEST: u8 = 0,
+        /// A server answers.
+        RESPONSE: u8 = 1,
+        /// A client sends a goal.
+        GOAL: u8 = 2,
+        /// A server takes or refuses it.
+        GOAL_RESPONSE: u8 = 3,
+        /// A client cancels it.
+        CANCEL: u8 = 4,
+        /// A server says how it goes.
+        FEEDBACK: u8 = 5,
+        /// A server says how it ended.
+        RESULT: u8 = 6,
+    }
+}
+
+message! {
+    /// What came into a node in which order, so that a recording can be replayed.
+    /// The lists have one element per input.
+    #[derive(Eq, Hash)]
+    pub struct InputLog = "saccade_msgs/msg/InputLog" {
+        /// Name of the node.
+        node: String,
+        /// How many inputs came before these.
+        first_order: u64,
+        /// The node's time, in nanoseconds.
+        now_ns: Vec<i64>,
+        /// The engine tick it fell into.
+        tick: Vec<u64>,
+        /// What kind of input; the host's own numbering.
+        kind: Vec<u8>,
+        /// Index into `names`.
+        name: Vec<u16>,
+        /// Which message of that name.
+        source_sequence: Vec<u32>,
+        /// Topics, services, actions, timers.
+        names: Vec<String>,
+    }
+}
+
+/// Make a new scene.
+#[derive(Debug, Clone, Copy)]
+pub struct Randomise;
+
+impl Service for Randomise {
+    type Request = randomise::Request;
+    type Response = randomise::Response;
+    const TYPE_NAME: &'static str = "saccade_msgs/srv/Randomise";
+}
+
+/// The two sides of [`Randomise`].
+pub mod randomise {
+    use crate::macros::message;
+
+    message! {
+        /// Which scene.
+        #[derive(Eq, Hash)]
+        pub struct Request = "saccade_msgs/srv/Randomise_Request" {
+            /// All that is drawn comes from it.
+            seed: u64,
+            /// The class that shall stand there; empty draws one.
+            label: String,
+            /// Sizes and textures of `train`, `test` or `any`.
+            split: String,
+            /// Whether to wait until the object stands still.
+            settle: bool,
+        }
+    }
+
+    message! {
+        /// What came of it.
+        #[derive(Eq, Hash)]
+        pub struct Response = "saccade_msgs/srv/Randomise_Response" {
+            /// Whether the scene stands.
+            success: bool,
+            /// Why not.
+            message: String,
+            /// The class that stands there.
+            label: String,
+        }
+    }
+}
+
+/// Look at the table, decide, and pick up what stands there.
+#[derive(Debug, Clone, Copy)]
+pub struct GraspObject;
+
+impl Action for GraspObject {
+    type Goal = grasp_object::Goal;
+    type Result = grasp_object::Result;
+    type Feedback = grasp_object::Feedback;
+    const TYPE_NAME: &'static str = "saccade_msgs/action/GraspObject";
+}
+
+/// The three messages of [`GraspObject`].
+pub mod grasp_object {
+    use crate::macros::message;
+
+    message! {
+        /// Which trial.
+        pub struct Goal = "saccade_msgs/action/GraspObject_Goal" {
+            /// Its number.
+            trial: u32,
+            /// After how many seconds to give up.
+            timeout_s: f64,
+        }
+    }
+
+    message! {
+        /// How it ended.
+        pub struct Result = "saccade_msgs/action/GraspObject_Result" {
+            /// Whether the robot believes that it held the object.
+            success: bool,
+            /// The class it decided for.
+            label: String,
+            /// What it did: `grasped`, `refused`, `nothing`, `failed`, ...
+            outcome: String,
+            /// Why.
+            reason: String,
+            /// Time from the saccade's onset to the decision, in seconds.
+            decision_time_s: f64,
+            /// Probability of the class, 0 to 1.
+            confidence: f32,
+        }
+    }
+
+    message! {
+        /// How it goes.
+        #[derive(Eq, Hash)]
+        pub struct Feedback = "saccade_msgs/action/GraspObject_Feedback" {
+            /// Name of the state.
+            state: String,
+        }
+    }
+}
