@@ -2,7 +2,7 @@
 
 use crate::cdr::CdrError;
 use crate::schema::Schema;
-use crate::{Message, Ros1Message, from_cdr, to_json};
+use crate::{Message, Ros1Message, from_cdr, from_ros1, to_cdr, to_json, to_ros1};
 use crate::{
     action_msgs, builtin_interfaces, control_msgs, diagnostic_msgs, dvs_msgs, event_camera_msgs,
     geometry_msgs, nav_msgs, rcl_interfaces, rosgraph_msgs, saccade_msgs, sensor_msgs, std_msgs,
@@ -14,18 +14,42 @@ use crate::{
 pub struct Entry {
     /// `package/msg/Name`.
     pub type_name: &'static str,
-    /// The type as data.
+    /// The type as data, and from it its definitions.
     pub schema: fn() -> Schema,
     /// CDR to a JSON object.
     pub cdr_to_json: fn(&[u8]) -> Result<String, CdrError>,
+    /// CDR of either byte order to little-endian CDR without padding at its end.
+    pub cdr_to_cdr: fn(&[u8]) -> Result<Vec<u8>, CdrError>,
+    /// Where ROS 1 has the type with the same fields.
+    pub ros1: Option<Ros1Entry>,
+}
+
+/// ROS 1 to CDR and back.
+#[derive(Debug, Clone, Copy)]
+pub struct Ros1Entry {
+    /// ROS 1 to little-endian CDR; the `seq` of headers is dropped.
+    pub to_cdr: fn(&[u8]) -> Result<Vec<u8>, CdrError>,
+    /// CDR to ROS 1; the `seq` of headers is 0.
+    pub from_cdr: fn(&[u8]) -> Result<Vec<u8>, CdrError>,
 }
 
 impl Entry {
-    const fn of<M: Message>() -> Self {
+    const fn of<M: Message>(ros1: Option<Ros1Entry>) -> Self {
         Self {
             type_name: M::TYPE_NAME,
             schema: M::schema,
             cdr_to_json: |bytes| Ok(to_json(&from_cdr::<M>(bytes)?)),
+            cdr_to_cdr: |bytes| Ok(to_cdr(&from_cdr::<M>(bytes)?)),
+            ros1,
+        }
+    }
+}
+
+impl Ros1Entry {
+    const fn of<M: Ros1Message>() -> Self {
+        Self {
+            to_cdr: |bytes| Ok(to_cdr(&from_ros1::<M>(bytes)?)),
+            from_cdr: |bytes| Ok(to_ros1(&from_cdr::<M>(bytes)?)),
         }
     }
 }
@@ -35,7 +59,10 @@ macro_rules! types {
         $(impl Ros1Message for $both {})*
 
         /// Every message type of this crate.
-        pub const ENTRIES: &[Entry] = &[$(Entry::of::<$both>(),)* $(Entry::of::<$ros2>(),)*];
+        pub const ENTRIES: &[Entry] = &[
+            $(Entry::of::<$both>(Some(Ros1Entry::of::<$both>())),)*
+            $(Entry::of::<$ros2>(None),)*
+        ];
     };
 }
 
