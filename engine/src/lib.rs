@@ -1,1 +1,13 @@
-//! Spiking engine: neuron models, learning rules, encoders and the networks built from them.
+#![doc = include_str!("../README.md")]
+
+pub mod encoder;
+pub mod error;
+pub mod learning;
+pub mod models;
+pub mod network;
+pub mod neurons;
+pub mod real;
+mod simd;
+pub mod spikes;
+
+pub use error::{Error, Result};

@@ -1,0 +1,5 @@
+//! Learning rules, one file each, and what they have in common.
+
+pub mod eprop;
+pub mod loss;
+pub mod optimizer;

@@ -1,0 +1,11 @@
+//! Networks built from the engine's parts, and what trains and judges them.
+
+pub mod augment;
+pub mod baselines;
+pub mod classifier;
+pub mod config;
+pub mod evaluation;
+mod presentation;
+pub mod sample;
+pub mod training;
+mod weights_file;

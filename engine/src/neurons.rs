@@ -1,0 +1,295 @@
+//! Neuron models: leaky integrate-and-fire (LIF), the same with an adaptive
+//! threshold (ALIF), and the leaky readout.
+//!
+//! One step of `dt`, in this order (Bellec et al., Nat. Commun. 11, 3625, 2020;
+//! the `bsshslm_2020` neurons of NEST 3.10):
+//!
+//! ```text
+//! alpha = exp(-dt/tau_m)   kappa = exp(-dt/tau_out)   rho = exp(-dt/tau_a)
+//! 1  r   = max(r - 1, 0)
+//! 2  v   = alpha v + P I - V_th z[s-1]            reset by subtraction, one step late
+//! 3  a   = rho a + z[s-1],  th = V_th + beta a    beta = 0 for LIF
+//! 4  psi = 0 if r > 0 else h max(0, 1 - |v - th| / w)
+//! 5  z   = v >= th and r == 0;  on a spike r = t_ref/dt
+//! 6  y   = kappa y + Po W_out z
+//! ```
+//!
+//! with `I` the summed weights of the spikes that arrive in the step, and
+//! `P = 1 - alpha`, `Po = 1 - kappa` unless `regular_spike_arrival` asks for 1.
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Result, check};
+use crate::real::Real;
+use crate::simd::vectorised;
+
+/// Parameters of the recurrent neurons and the readout.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct NeuronParams {
+    /// Length of a tick in ms.
+    pub dt_ms: f64,
+    /// Membrane time constant of the recurrent neurons in ms.
+    pub tau_m_ms: f64,
+    /// Time constant of the readout in ms.
+    pub tau_out_ms: f64,
+    /// Time constant of the adaptation of ALIF neurons in ms.
+    pub tau_a_ms: f64,
+    /// Firing threshold (no unit; weights are relative to it).
+    pub v_th: f64,
+    /// Rise of the threshold by one spike of an ALIF neuron.
+    pub beta: f64,
+    /// Refractory time in ms.
+    pub t_ref_ms: f64,
+    /// Height `h` of the surrogate gradient.
+    pub psi_height: f64,
+    /// Half width `w` of the surrogate gradient.
+    pub psi_width: f64,
+    /// Whether an input spike adds its full weight to `v` (`P = 1`) instead of `1 - alpha` of it.
+    pub regular_spike_arrival: bool,
+    /// The same for the readout (`Po = 1` instead of `1 - kappa`).
+    pub regular_spike_arrival_out: bool,
+}
+
+impl Default for NeuronParams {
+    fn default() -> Self {
+        Self {
+            dt_ms: 1.0,
+            tau_m_ms: 20.0,
+            tau_out_ms: 20.0,
+            tau_a_ms: 200.0,
+            v_th: 0.6,
+            beta: 0.07,
+            t_ref_ms: 3.0,
+            psi_height: 0.5,
+            psi_width: 0.6,
+            regular_spike_arrival: false,
+            regular_spike_arrival_out: false,
+        }
+    }
+}
+
+impl NeuronParams {
+    /// Checks every parameter against its range.
+    ///
+    /// # Errors
+    /// [`crate::Error::Parameter`] names the first one that lies outside.
+    pub fn validate(&self) -> Result<()> {
+        check("neuron.dt_ms", self.dt_ms, 0.01, 100.0)?;
+        check("neuron.tau_m_ms", self.tau_m_ms, 0.1, 1e5)?;
+        check("neuron.tau_out_ms", self.tau_out_ms, 0.1, 1e5)?;
+        check("neuron.tau_a_ms", self.tau_a_ms, 0.1, 1e6)?;
+        check("neuron.v_th", self.v_th, 1e-6, 1e6)?;
+        check("neuron.beta", self.beta, 0.0, 1e6)?;
+        check("neuron.t_ref_ms", self.t_ref_ms, 0.0, 1000.0)?;
+        check("neuron.psi_height", self.psi_height, 0.0, 1e6)?;
+        check("neuron.psi_width", self.psi_width, 1e-6, 1e6)
+    }
+}
+
+/// The coefficients of one step, derived from [`NeuronParams`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct Dynamics<R> {
+    /// Decay of the membrane in a step.
+    pub alpha: R,
+    /// Decay of the readout in a step.
+    pub kappa: R,
+    /// Decay of the adaptation in a step.
+    pub rho: R,
+    /// Factor `P` of the current of the recurrent neurons.
+    pub p: R,
+    /// Factor `Po` of the current of the readout.
+    pub p_out: R,
+    /// Base threshold.
+    pub v_th: R,
+    /// Height of the surrogate gradient.
+    pub psi_height: R,
+    /// 1 over the half width of the surrogate gradient.
+    pub psi_inv_width: R,
+    /// Refractory time in steps.
+    pub t_ref: R,
+    /// Length of a step in ms.
+    pub dt_ms: f64,
+}
+
+impl<R: Real> Dynamics<R> {
+    /// Derives the coefficients; the parameters are taken as valid.
+    pub fn new(params: &NeuronParams) -> Self {
+        let decay = |tau_ms: f64| (-params.dt_ms / tau_ms).exp();
+        let (alpha, kappa) = (decay(params.tau_m_ms), decay(params.tau_out_ms));
+        let arrival = |regular: bool, decay: f64| if regular { 1.0 } else { 1.0 - decay };
+        Self {
+            alpha: R::of(alpha),
+            kappa: R::of(kappa),
+            rho: R::of(decay(params.tau_a_ms)),
+            p: R::of(arrival(params.regular_spike_arrival, alpha)),
+            p_out: R::of(arrival(params.regular_spike_arrival_out, kappa)),
+            v_th: R::of(params.v_th),
+            psi_height: R::of(params.psi_height),
+            psi_inv_width: R::of(1.0 / params.psi_width),
+            t_ref: R::of((params.t_ref_ms / params.dt_ms).round()),
+            dt_ms: params.dt_ms,
+        }
+    }
+}
+
+/// State of a layer of LIF and ALIF neurons, one array per variable, each `[n]`.
+#[derive(Clone, Debug)]
+pub struct Layer<R> {
+    /// Membrane potential.
+    pub v: Vec<R>,
+    /// Adaptation variable.
+    pub a: Vec<R>,
+    /// Steps left of the refractory time.
+    pub r: Vec<R>,
+    /// 1 where the neuron fired in the last step, else 0.
+    pub z: Vec<R>,
+    /// Rise of the threshold per spike; 0 makes the neuron a LIF.
+    pub beta: Vec<R>,
+    /// Summed weights of the spikes arriving in the coming step.
+    pub current: Vec<R>,
+}
+
+impl<R: Real> Layer<R> {
+    /// A layer of `n_lif` LIF neurons followed by `n_alif` ALIF neurons, at rest.
+    pub fn new(n_lif: usize, n_alif: usize, beta: f64) -> Self {
+        let n = n_lif + n_alif;
+        let mut betas = vec![R::ZERO; n];
+        betas[n_lif..].fill(R::of(beta));
+        let zeros = || vec![R::ZERO; n];
+        Self {
+            v: zeros(),
+            a: zeros(),
+            r: zeros(),
+            z: zeros(),
+            beta: betas,
+            current: zeros(),
+        }
+    }
+
+    /// Returns every neuron to rest.
+    pub fn reset(&mut self) {
+        for x in [
+            &mut self.v,
+            &mut self.a,
+            &mut self.r,
+            &mut self.z,
+            &mut self.current,
+        ] {
+            x.fill(R::ZERO);
+        }
+    }
+
+    /// Steps 1 to 5 of the module docs; writes the surrogate gradient to `psi` (`[n]`)
+    /// and clears the current.
+    pub fn step(&mut self, dynamics: &Dynamics<R>, psi: &mut [R]) {
+        integrate(self, dynamics, psi);
+    }
+
+    /// Appends the neurons that fired in the last step to `out`, in ascending order.
+    pub fn fired(&self, out: &mut Vec<u32>) {
+        for (block, z) in self.z.chunks(8).enumerate() {
+            // Most blocks are silent: one test for eight neurons.
+            let mut any = R::ZERO;
+            for &z in z {
+                any += z;
+            }
+            if any > R::ZERO {
+                let fired = z.iter().enumerate().filter(|(_, z)| **z > R::ZERO);
+                out.extend(fired.map(|(j, _)| (block * 8 + j) as u32));
+            }
+        }
+    }
+}
+
+vectorised! {
+    fn integrate<R: Real>(layer: &mut Layer<R>, d: &Dynamics<R>, psi: &mut [R]) {
+        let n = psi.len();
+        // Equal lengths known to the compiler: no bounds check in the loop.
+        let (v, a, r) = (&mut layer.v[..n], &mut layer.a[..n], &mut layer.r[..n]);
+        let (z, current, beta) = (&mut layer.z[..n], &mut layer.current[..n], &layer.beta[..n]);
+        for j in 0..n {
+            let left = (r[j] - R::ONE).positive();
+            let v_new = d.alpha * v[j] + d.p * current[j] - d.v_th * z[j];
+            let a_new = d.rho * a[j] + z[j];
+            let distance = v_new - (d.v_th + beta[j] * a_new);
+            let bump = (R::ONE - distance.abs() * d.psi_inv_width).positive() * d.psi_height;
+            let free = left <= R::ZERO;
+            let spike = free & (distance >= R::ZERO);
+            psi[j] = if free { bump } else { R::ZERO };
+            z[j] = if spike { R::ONE } else { R::ZERO };
+            r[j] = if spike { d.t_ref } else { left };
+            v[j] = v_new;
+            a[j] = a_new;
+            current[j] = R::ZERO;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn params() -> NeuronParams {
+        NeuronParams {
+            tau_m_ms: 10.0,
+            tau_a_ms: 50.0,
+            v_th: 1.0,
+            beta: 0.5,
+            t_ref_ms: 2.0,
+            psi_height: 0.3,
+            psi_width: 1.0,
+            regular_spike_arrival: true,
+            ..NeuronParams::default()
+        }
+    }
+
+    /// A LIF and an ALIF neuron, three steps, by hand.
+    #[test]
+    fn three_steps_by_hand() {
+        let p = params();
+        let d = Dynamics::<f64>::new(&p);
+        let mut layer = Layer::new(1, 1, p.beta);
+        let mut psi = [0.0; 2];
+
+        layer.current.fill(1.25);
+        layer.step(&d, &mut psi);
+        // v = 1.25 >= 1: both fire, psi = 0.3 (1 - 0.25).
+        assert_eq!(layer.z, [1.0, 1.0]);
+        assert!((psi[0] - 0.225).abs() < 1e-15 && (psi[1] - 0.225).abs() < 1e-15);
+
+        layer.current.fill(2.0);
+        layer.step(&d, &mut psi);
+        // Refractory: psi = 0 and no spike although v is over the threshold.
+        let v = (-0.1_f64).exp() * 1.25 + 2.0 - 1.0;
+        assert!((layer.v[0] - v).abs() < 1e-15);
+        assert_eq!((layer.z[0], psi[0]), (0.0, 0.0));
+        assert_eq!(layer.a[1], 1.0);
+
+        layer.current.fill(0.0);
+        layer.step(&d, &mut psi);
+        // Free again; threshold of the ALIF is 1 + 0.5 exp(-1/50) = 1.49.
+        let v = (-0.1_f64).exp() * v;
+        let threshold = 1.0 + 0.5 * (-0.02_f64).exp();
+        assert!(v > threshold, "both are over their thresholds");
+        assert_eq!(layer.z, [1.0, 1.0]);
+        assert!((psi[0] - 0.3 * (1.0 - (v - 1.0))).abs() < 1e-15);
+        assert!((psi[1] - 0.3 * (1.0 - (v - threshold))).abs() < 1e-15);
+        let mut fired = vec![];
+        layer.fired(&mut fired);
+        assert_eq!(fired, [0, 1]);
+    }
+
+    #[test]
+    fn validation_names_the_parameter() {
+        let bad = NeuronParams {
+            tau_m_ms: f64::NAN,
+            ..NeuronParams::default()
+        };
+        let text = bad.validate().unwrap_err().to_string();
+        assert!(
+            text.contains("neuron.tau_m_ms") && text.contains("NaN"),
+            "{text}"
+        );
+    }
+}

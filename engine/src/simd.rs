@@ -1,0 +1,136 @@
+//! Run-time choice of vector width.
+//!
+//! The hot loops are plain Rust over slices, compiled twice: once for the
+//! baseline of the target and once for AVX2. Fused multiply-add is left out on
+//! purpose: every operation then rounds the same in both versions, so that a
+//! result does not depend on which one the machine chose.
+
+use crate::real::Real;
+
+/// Defines a function over [`Real`] slices that runs its AVX2 version where the CPU has it.
+macro_rules! vectorised {
+    ($(#[$meta:meta])* $vis:vis fn $name:ident<R: Real>($($arg:ident: $ty:ty),* $(,)?) $body:block) => {
+        $(#[$meta])*
+        $vis fn $name<R: Real>($($arg: $ty),*) {
+            #[inline(always)]
+            fn portable<R: Real>($($arg: $ty),*) $body
+
+            #[cfg(target_arch = "x86_64")]
+            {
+                #[target_feature(enable = "avx2")]
+                fn avx2<R: Real>($($arg: $ty),*) {
+                    portable($($arg),*)
+                }
+                if std::arch::is_x86_feature_detected!("avx2") {
+                    // SAFETY: `avx2` is safe code whose only requirement is the
+                    // CPU feature that the line above has just detected.
+                    return unsafe { avx2($($arg),*) };
+                }
+            }
+            portable($($arg),*)
+        }
+    };
+}
+pub(crate) use vectorised;
+
+/// The row `row` of a row-major matrix with `n` columns.
+#[inline(always)]
+fn row_of<R>(matrix: &[R], row: u32, n: usize) -> &[R] {
+    let start = row as usize * n;
+    &matrix[start..start + n]
+}
+
+vectorised! {
+    /// Adds the rows named by `rows` of a row-major matrix `[?, acc.len()]` to `acc`.
+    ///
+    /// Four rows at a time: the accumulator is read and written once for them.
+    /// Panics on a row that the matrix does not have.
+    pub(crate) fn add_rows<R: Real>(acc: &mut [R], matrix: &[R], rows: &[u32]) {
+        let n = acc.len();
+        let (fours, rest) = rows.as_chunks::<4>();
+        for four in fours {
+            let r = four.map(|i| row_of(matrix, i, n));
+            for j in 0..n {
+                acc[j] += (r[0][j] + r[1][j]) + (r[2][j] + r[3][j]);
+            }
+        }
+        for &i in rest {
+            for (a, &w) in acc.iter_mut().zip(row_of(matrix, i, n)) {
+                *a += w;
+            }
+        }
+    }
+}
+
+vectorised! {
+    /// Adds `addend` to the rows named by `rows` of a row-major matrix `[?, addend.len()]`.
+    pub(crate) fn add_to_rows<R: Real>(matrix: &mut [R], rows: &[u32], addend: &[R]) {
+        let n = addend.len();
+        for &i in rows {
+            let start = i as usize * n;
+            for (g, &c) in matrix[start..start + n].iter_mut().zip(addend) {
+                *g += c;
+            }
+        }
+    }
+}
+
+vectorised! {
+    /// `acc += factor * x`, element by element.
+    pub(crate) fn add_scaled<R: Real>(acc: &mut [R], factor: R, x: &[R]) {
+        for (a, &x) in acc.iter_mut().zip(x) {
+            *a += factor * x;
+        }
+    }
+}
+
+vectorised! {
+    /// `acc = keep * acc + (1 - keep) * x`, element by element.
+    pub(crate) fn blend<R: Real>(acc: &mut [R], keep: R, x: &[R]) {
+        let take = R::ONE - keep;
+        for (a, &x) in acc.iter_mut().zip(x) {
+            *a = keep * *a + take * x;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Against plain scalar loops, for a width that no vector divides.
+    #[test]
+    fn both_versions_equal_the_scalar_loops() {
+        let n = 37;
+        let matrix: Vec<f32> = (0..9 * n)
+            .map(|k| ((k * 7919) % 101) as f32 * 0.125)
+            .collect();
+        let rows = [0_u32, 8, 3, 3, 5, 1];
+        let mut acc = vec![0.5_f32; n];
+        add_rows(&mut acc, &matrix, &rows);
+        for (j, a) in acc.iter().enumerate() {
+            // Multiples of 1/8 below 2^20 add without rounding in any order.
+            let want: f32 = rows.iter().map(|&i| matrix[i as usize * n + j]).sum();
+            assert_eq!(*a, want + 0.5);
+        }
+
+        let mut grown = matrix.clone();
+        add_to_rows(&mut grown, &rows, &acc);
+        for i in 0..9_u32 {
+            let times = rows.iter().filter(|&&r| r == i).count() as f32;
+            for j in 0..n {
+                let k = i as usize * n + j;
+                assert_eq!(grown[k], matrix[k] + times * acc[j]);
+            }
+        }
+
+        let mut scaled = acc.clone();
+        add_scaled(&mut scaled, 0.3, &matrix);
+        let mut mixed = acc.clone();
+        blend(&mut mixed, 0.9, &matrix);
+        for j in 0..n {
+            assert_eq!(scaled[j], acc[j] + 0.3 * matrix[j]);
+            assert_eq!(mixed[j], 0.9 * acc[j] + (1.0 - 0.9) * matrix[j]);
+        }
+    }
+}
