@@ -1,0 +1,117 @@
+//! Bounds on how far the image moves between two sets of poses.
+
+use super::EventCameraError;
+use crate::render::{self, Camera, Pose, Rect, Scene};
+
+/// Poses of the camera and of all visuals at one moment.
+#[derive(Debug, Default)]
+pub(super) struct Snapshot {
+    pub camera: Pose,
+    poses: Vec<Pose>,
+}
+
+/// How far the image moved, and where.
+#[derive(Debug)]
+pub(super) struct Motion {
+    /// Bound on the displacement of any point of the image, in pixels.
+    pub pixels: f32,
+    /// What changed; `None` if nothing visible did.
+    pub region: Option<Rect>,
+}
+
+impl Snapshot {
+    pub fn set(&mut self, scene: &Scene, camera_pose: &Pose) {
+        self.camera = *camera_pose;
+        self.poses.clear();
+        self.poses.extend(scene.visuals.iter().map(|v| v.pose));
+    }
+
+    /// Gives `between` the poses a fraction `s` of the way from here to `scene`.
+    pub fn interpolate(&self, scene: &Scene, s: f32, between: &mut Scene) {
+        let ends = self.poses.iter().zip(&scene.visuals);
+        for (visual, (before, now)) in between.visuals.iter_mut().zip(ends) {
+            visual.pose = before.interpolate(&now.pose, s);
+        }
+    }
+
+    /// Bounds the motion from these poses to those of `scene` and `camera_pose`.
+    /// `nearest` is the depth of the closest surface in view, in metres.
+    ///
+    /// A rotation of the camera by θ moves a point at tan-radius r from the optical
+    /// axis by at most f θ (1 + r²) pixels, a translation by d moves a point at
+    /// depth z by at most f d (1 + r)/z. A body's points move by at most its centre's
+    /// way plus its rotation times its radius.
+    pub fn motion_to(
+        &self,
+        scene: &Scene,
+        camera_pose: &Pose,
+        camera: &Camera,
+        nearest: f32,
+    ) -> Motion {
+        let focal = camera.fx.max(camera.fy);
+        let reach = |c: f32, side: u32| c.abs().max((side as f32 - c).abs());
+        let corner = (reach(camera.cx, camera.width) / camera.fx)
+            .hypot(reach(camera.cy, camera.height) / camera.fy);
+        let (way, angle) = displacement(&self.camera, camera_pose);
+        let nearest = nearest.max(render::NEAR);
+        let by_camera = focal * (angle * (1.0 + corner * corner) + way * (1.0 + corner) / nearest);
+
+        let lowest = render::lowest(scene.visuals.iter().map(|v| (&v.shape, &v.pose)));
+        let shadow_stretch = 1.0 / (-scene.light.direction.normalize_or_zero().z).max(0.2);
+        let (mut by_bodies, mut region) = (0f32, None::<Rect>);
+        for (visual, before) in scene.visuals.iter().zip(&self.poses) {
+            if visual.pose == *before {
+                continue;
+            }
+            let rect = |pose, from| {
+                let light = &scene.light;
+                render::covered_rect(&visual.shape, pose, light, lowest, camera, from)
+            };
+            let covered = match (rect(before, &self.camera), rect(&visual.pose, camera_pose)) {
+                (Some(a), Some(b)) => a.union(b),
+                (Some(a), None) | (None, Some(a)) => a,
+                (None, None) => continue,
+            };
+            region = Some(region.map_or(covered, |r| r.union(covered)));
+            let radius = visual.shape.bounding_radius().unwrap_or(1.0);
+            let (way, angle) = displacement(before, &visual.pose);
+            let depth = camera_pose.q.conjugate() * (visual.pose.p - camera_pose.p);
+            let depth = (depth.z - radius).max(nearest.min(0.5)).max(render::NEAR);
+            let pixels = focal * (way + angle * radius) * (1.0 + corner);
+            by_bodies = by_bodies.max(pixels / depth).max(pixels * shadow_stretch / nearest);
+        }
+        if by_camera > 0.0 {
+            region = Some(camera.full());
+        }
+        Motion {
+            pixels: by_camera + by_bodies,
+            region,
+        }
+    }
+}
+
+/// Distance in metres and angle in radians between two poses.
+fn displacement(a: &Pose, b: &Pose) -> (f32, f32) {
+    if a == b {
+        return (0.0, 0.0);
+    }
+    // |q1 - q2| = 2 sin(θ/4): unlike an arccosine it is exact for small angles.
+    let same_sign = if a.q.dot(b.q) < 0.0 { -b.q } else { b.q };
+    let chord = (glam::Vec4::from(a.q) - glam::Vec4::from(same_sign)).length();
+    let angle = 4.0 * (0.5 * chord).min(1.0).asin();
+    ((b.p - a.p).length(), angle)
+}
+
+/// Whether all poses are finite.
+pub(super) fn check_finite(scene: &Scene, camera_pose: &Pose) -> Result<(), EventCameraError> {
+    if !camera_pose.is_finite() {
+        return Err(EventCameraError::NotFinite("the event camera".into()));
+    }
+    match scene.visuals.iter().position(|v| !v.pose.is_finite()) {
+        Some(i) => Err(EventCameraError::NotFinite(format!(
+            "visual {i} (body {})",
+            scene.visuals[i].body
+        ))),
+        None => Ok(()),
+    }
+}

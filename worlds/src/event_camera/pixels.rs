@@ -1,0 +1,407 @@
+//! The pixel array: from luminance over time to events.
+
+use super::noise::{LeakQueue, ShotNoise, standard_normal};
+use super::params::{EventCameraParams, ParamError};
+use super::log;
+use crate::render::Rect;
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use saccade_msgs::Event;
+
+/// Smallest threshold a pixel can have (v2e).
+const MIN_THRESHOLD: f32 = 0.01;
+
+/// The low-pass counts as settled when its output is this close to its input.
+const SETTLED: f32 = 1e-3;
+
+/// Leak is counted from an epoch that is moved on this often, so that 32-bit floats
+/// keep resolving it.
+const EPOCH_US: u64 = 100_000_000;
+
+/// State of all pixels, as arrays in row order.
+///
+/// The reference of a leaking pixel sinks all the time. Instead, `reference` stays
+/// and `leak * (t - epoch)` is added to the level it is compared with. A reference
+/// of NaN marks a pixel in reset: it takes its reference at `ready_us`.
+#[derive(Debug)]
+pub(super) struct PixelArray {
+    width: usize,
+    refractory_us: f64,
+    log_eps: f32,
+    /// 2π f₃dB in 1/s, 0 without low-pass.
+    bandwidth: f32,
+    has_leak: bool,
+    on: Vec<f32>,
+    off: Vec<f32>,
+    /// Leak in log luminance per second.
+    leak: Vec<f32>,
+    reference: Vec<f32>,
+    /// Log luminance at the end of the last ramp.
+    input: Vec<f32>,
+    /// The same after the low-pass.
+    level: Vec<f32>,
+    /// (255 I + 20) / 275.
+    brightness: Vec<f32>,
+    ready_us: Vec<f64>,
+    row: Vec<f32>,
+    shot: ShotNoise,
+    leaks: LeakQueue,
+    leak_rng: ChaCha8Rng,
+    now_us: u64,
+    /// Up to when the ramps of this step have come.
+    ramped_us: f64,
+    epoch_us: u64,
+    /// Where the low-pass has not settled.
+    unsettled: Option<Rect>,
+    /// What the ramps of this step have covered.
+    touched: Option<Rect>,
+    noise_events: u64,
+}
+
+impl PixelArray {
+    pub fn new(
+        params: &EventCameraParams,
+        width: u32,
+        height: u32,
+        seed: u64,
+    ) -> Result<Self, ParamError> {
+        params.validate()?;
+        let count = width as usize * height as usize;
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let mut threshold = |mean: f32| -> Vec<f32> {
+            let sigma = params.contrast_sigma;
+            (0..count)
+                .map(|_| (mean + sigma * standard_normal(&mut rng)).max(MIN_THRESHOLD))
+                .collect()
+        };
+        let on = threshold(params.contrast_on);
+        let off = threshold(params.contrast_off);
+        let decades = params.leak_sigma_decades;
+        let leak = on
+            .iter()
+            .map(|on| params.leak_rate_hz * on * 10f32.powf(decades * standard_normal(&mut rng)))
+            .collect();
+        Ok(Self {
+            width: width as usize,
+            refractory_us: f64::from(params.refractory_us),
+            log_eps: params.log_eps,
+            bandwidth: std::f32::consts::TAU * params.cutoff_hz,
+            has_leak: params.leak_rate_hz > 0.0,
+            shot: ShotNoise::new(params, &on, &off),
+            leaks: LeakQueue::new(params.leak_rate_hz),
+            on,
+            off,
+            leak,
+            reference: vec![0.0; count],
+            input: vec![0.0; count],
+            level: vec![0.0; count],
+            brightness: vec![0.0; count],
+            ready_us: vec![0.0; count],
+            row: Vec::new(),
+            leak_rng: ChaCha8Rng::seed_from_u64(0),
+            now_us: 0,
+            ramped_us: 0.0,
+            epoch_us: 0,
+            unsettled: None,
+            touched: None,
+            noise_events: 0,
+        })
+    }
+
+    pub fn now_us(&self) -> u64 {
+        self.now_us
+    }
+
+    pub fn noise_events(&self) -> u64 {
+        self.noise_events
+    }
+
+    /// Every pixel has seen `luminance` for long: no events, references taken.
+    pub fn reset(&mut self, t_us: u64, noise_seed: u64, luminance: &[f32]) {
+        self.leak_rng = ChaCha8Rng::seed_from_u64(noise_seed);
+        self.shot.restart(t_us, noise_seed);
+        self.leaks.invalidate();
+        self.now_us = t_us;
+        self.ramped_us = t_us as f64;
+        self.epoch_us = t_us;
+        self.unsettled = None;
+        self.touched = None;
+        for (i, &luminance) in luminance.iter().enumerate() {
+            let luminance = sane(luminance);
+            let level = log::ln(self.log_eps + luminance);
+            self.input[i] = level;
+            self.level[i] = level;
+            self.brightness[i] = brightness(luminance);
+            self.ready_us[i] = 0.0;
+            let phase = if self.has_leak {
+                self.leak_rng.random::<f32>()
+            } else {
+                0.0
+            };
+            self.reference[i] = level - phase * self.on[i];
+        }
+    }
+
+    /// Starts a step that ends at `t_us`: shot noise.
+    pub fn begin_step(&mut self, t_us: u64, out: &mut Vec<Event>) {
+        self.touched = None;
+        self.ramped_us = self.now_us as f64;
+        while let Some(shot) = self.shot.next_before(t_us as f64, &self.brightness) {
+            let in_reset = self.reference[shot.pixel].is_nan() && self.ready_us[shot.pixel] > shot.t_us;
+            if !in_reset {
+                self.fire(shot.pixel, shot.t_us, shot.on, out);
+                self.noise_events += 1;
+                self.reference[shot.pixel] = f32::NAN;
+                self.ready_us[shot.pixel] = shot.t_us + self.refractory_us;
+            }
+        }
+    }
+
+    /// The luminance goes, linearly in its logarithm, from what it was at the last
+    /// ramp's end (or the step's start) to `luminance` at `t_us`. Only pixels in
+    /// `region` may have changed; `luminance` is the whole image.
+    pub fn ramp(&mut self, t_us: f64, luminance: &[f32], region: Rect, out: &mut Vec<Event>) {
+        let region = self.unsettled.map_or(region, |r| r.union(region));
+        let (t0_us, dt_s) = (self.ramped_us, ((t_us - self.ramped_us) * 1e-6) as f32);
+        self.ramped_us = t_us;
+        self.touched = Some(self.touched.map_or(region, |r| r.union(region)));
+        let mut unsettled: Option<(u32, u32)> = None;
+        let mut row = std::mem::take(&mut self.row);
+        for y in region.y0..region.y1 {
+            let start = y as usize * self.width + region.x0 as usize;
+            let span = start..start + (region.x1 - region.x0) as usize;
+            row.clear();
+            row.extend(
+                luminance[span.clone()]
+                    .iter()
+                    .map(|&i| log::ln(self.log_eps + sane(i))),
+            );
+            for (b, &i) in self.brightness[span.clone()].iter_mut().zip(&luminance[span.clone()]) {
+                *b = brightness(sane(i));
+            }
+            if self.bandwidth > 0.0 {
+                let rest = self.filter_row(span, dt_s, t0_us, t_us, &mut row, out);
+                if rest > SETTLED {
+                    unsettled = Some((unsettled.map_or(y, |u| u.0), y + 1));
+                }
+            } else {
+                self.input[span.clone()].copy_from_slice(&row);
+                self.compare_row(span, t0_us, t_us, &row, out);
+            }
+        }
+        self.row = row;
+        self.unsettled = unsettled.map(|(y0, y1)| Rect { y0, y1, ..region });
+    }
+
+    /// The low-pass of one row: turns `row` from new inputs into new levels and
+    /// compares them. Returns the largest distance of a level from its input.
+    ///
+    /// Exact for an input that is linear in time. With x = rate Δt, e = exp(-x) and
+    /// g = (1 - e)/x: y1 = e y0 + (g - e) u0 + (1 - g) u1.
+    fn filter_row(
+        &mut self,
+        span: std::ops::Range<usize>,
+        dt_s: f32,
+        t0_us: f64,
+        t1_us: f64,
+        row: &mut [f32],
+        out: &mut Vec<Event>,
+    ) -> f32 {
+        let rate = self.bandwidth * dt_s;
+        let mut rest = 0f32;
+        let levels = &self.level[span.clone()];
+        let inputs = &mut self.input[span.clone()];
+        let brightness = &self.brightness[span.clone()];
+        for (((new, input), &level), &b) in row.iter_mut().zip(inputs).zip(levels).zip(brightness) {
+            let x = rate * b;
+            let e = (-x).exp();
+            let g = if x > 0.01 {
+                (1.0 - e) / x
+            } else {
+                1.0 - x * (0.5 - x * (1.0 / 6.0))
+            };
+            let filtered = e * level + (g - e) * *input + (1.0 - g) * *new;
+            rest = rest.max((filtered - *new).abs());
+            *input = *new;
+            *new = filtered;
+        }
+        self.compare_row(span, t0_us, t1_us, row, out);
+        rest
+    }
+
+    /// Sends the events of a row whose levels go to `row` and stores these.
+    fn compare_row(
+        &mut self,
+        span: std::ops::Range<usize>,
+        t0_us: f64,
+        t1_us: f64,
+        row: &[f32],
+        out: &mut Vec<Event>,
+    ) {
+        let since = ((t1_us - self.epoch_us as f64) * 1e-6) as f32;
+        for (i, &level) in span.clone().zip(row) {
+            let end = level + self.leak[i] * since;
+            let reference = self.reference[i];
+            let quiet = end < reference + self.on[i] && end > reference - self.off[i];
+            if !quiet {
+                self.cross(i, t0_us, t1_us, level, out);
+            }
+        }
+        self.level[span].copy_from_slice(row);
+    }
+
+    /// Follows one pixel whose level goes to `level` at `t1_us`.
+    fn cross(&mut self, i: usize, t0_us: f64, t1_us: f64, level: f32, out: &mut Vec<Event>) {
+        let leak = |t_us: f64| self.leak[i] * ((t_us - self.epoch_us as f64) * 1e-6) as f32;
+        let (start, end) = (self.level[i] + leak(t0_us), level + leak(t1_us));
+        let at = |t_us: f64| start + (end - start) * ((t_us - t0_us) / (t1_us - t0_us)) as f32;
+        let (on, off) = (self.on[i], self.off[i]);
+        let mut t = t0_us;
+        let mut reference = self.reference[i];
+        if reference.is_nan() {
+            let ready = self.ready_us[i];
+            if ready >= t1_us {
+                return;
+            }
+            reference = if ready <= t0_us {
+                self.level[i] + leak(ready)
+            } else {
+                at(ready)
+            };
+            t = ready.max(t0_us);
+        }
+        loop {
+            let target = if end >= reference + on {
+                reference + on
+            } else if end <= reference - off {
+                reference - off
+            } else {
+                break;
+            };
+            let part = f64::from((target - start) / (end - start));
+            // A target just outside of the ramp is rounding; NaN a ramp that is flat.
+            t = (t0_us + part * (t1_us - t0_us)).max(t).min(t1_us);
+            self.fire(i, t, target > reference, out);
+            reference = target;
+            if self.refractory_us > 0.0 {
+                t += self.refractory_us;
+                self.ready_us[i] = t;
+                if t >= t1_us {
+                    reference = f32::NAN;
+                    break;
+                }
+                reference = at(t);
+            }
+        }
+        self.reference[i] = reference;
+    }
+
+    /// Ends the step at `t_us`: lets the low-pass settle and pixels leak.
+    pub fn end_step(&mut self, t_us: u64, out: &mut Vec<Event>) {
+        if let Some(region) = self.unsettled
+            && self.ramped_us < t_us as f64
+        {
+            self.settle(t_us as f64, region, out);
+        }
+        self.now_us = t_us;
+        if self.has_leak {
+            self.leak_until(t_us, out);
+            if t_us - self.epoch_us > EPOCH_US {
+                self.move_epoch(t_us);
+            }
+        }
+    }
+
+    /// A ramp whose input stays.
+    fn settle(&mut self, t_us: f64, region: Rect, out: &mut Vec<Event>) {
+        let (t0_us, dt_s) = (self.ramped_us, ((t_us - self.ramped_us) * 1e-6) as f32);
+        self.ramped_us = t_us;
+        self.touched = Some(self.touched.map_or(region, |r| r.union(region)));
+        let mut unsettled: Option<(u32, u32)> = None;
+        let mut row = std::mem::take(&mut self.row);
+        for y in region.y0..region.y1 {
+            let start = y as usize * self.width + region.x0 as usize;
+            let span = start..start + (region.x1 - region.x0) as usize;
+            row.clear();
+            row.extend_from_slice(&self.input[span.clone()]);
+            if self.filter_row(span, dt_s, t0_us, t_us, &mut row, out) > SETTLED {
+                unsettled = Some((unsettled.map_or(y, |u| u.0), y + 1));
+            }
+        }
+        self.row = row;
+        self.unsettled = unsettled.map(|(y0, y1)| Rect { y0, y1, ..region });
+    }
+
+    /// Leak events of pixels whose light did not change.
+    fn leak_until(&mut self, t_us: u64, out: &mut Vec<Event>) {
+        let t1_us = t_us as f64;
+        if let Some(until_us) = self.leaks.wants_scan(t1_us, self.touched) {
+            let since = ((until_us - self.epoch_us as f64) * 1e-6) as f32;
+            for i in 0..self.reference.len() {
+                let level = self.level[i] + self.leak[i] * since;
+                // Written so that NaN, a pixel in reset, is looked at too.
+                if !(level < self.reference[i] + self.on[i]) {
+                    self.leaks.push(self.leak_due(i).1, i);
+                }
+            }
+        }
+        while let Some(i) = self.leaks.pop(t1_us) {
+            let (reference, due) = self.leak_due(i);
+            if due > t1_us {
+                self.leaks.push(due, i);
+                continue;
+            }
+            self.fire(i, due, true, out);
+            self.noise_events += 1;
+            self.reference[i] = reference + self.on[i];
+            if self.refractory_us > 0.0 {
+                self.reference[i] = f32::NAN;
+                self.ready_us[i] = due + self.refractory_us;
+            }
+            self.leaks.push(self.leak_due(i).1, i);
+        }
+    }
+
+    /// The reference of a pixel in constant light, and when it leaks to an event.
+    fn leak_due(&self, i: usize) -> (f32, f64) {
+        let (leak, epoch) = (self.leak[i], self.epoch_us as f64);
+        let mut reference = self.reference[i];
+        let mut earliest = 0.0;
+        if reference.is_nan() {
+            earliest = self.ready_us[i];
+            reference = self.level[i] + leak * ((earliest - epoch) * 1e-6) as f32;
+        }
+        let since_s = f64::from(reference + self.on[i] - self.level[i]) / f64::from(leak);
+        (reference, (epoch + since_s * 1e6).max(earliest))
+    }
+
+    fn move_epoch(&mut self, t_us: u64) {
+        let moved_s = ((t_us - self.epoch_us) as f64 * 1e-6) as f32;
+        for (reference, leak) in self.reference.iter_mut().zip(&self.leak) {
+            *reference -= leak * moved_s;
+        }
+        self.epoch_us = t_us;
+    }
+
+    fn fire(&self, i: usize, t_us: f64, on: bool, out: &mut Vec<Event>) {
+        out.push(Event {
+            t_us: t_us as u64,
+            x: (i % self.width) as u16,
+            y: (i / self.width) as u16,
+            on,
+        });
+    }
+}
+
+/// Luminance as a sensor could see it: NaN and negative are dark.
+#[inline(always)]
+fn sane(luminance: f32) -> f32 {
+    let positive = if luminance > 0.0 { luminance } else { 0.0 };
+    if positive < 1e6 { positive } else { 1e6 }
+}
+
+/// v2e's rescaled intensity, with white at 1.0 in and out.
+#[inline(always)]
+fn brightness(luminance: f32) -> f32 {
+    (255.0 * luminance + 20.0) * (1.0 / 275.0)
+}

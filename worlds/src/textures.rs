@@ -1,0 +1,328 @@
+//! Procedural table textures, by name and seed.
+//!
+//! A texture multiplies a surface's albedo by [`Texture::factor`], which is 1 on
+//! average. Seeds vary position, orientation, feature size and contrast within
+//! what the name allows. Values are computed where they are needed from a hash,
+//! without images, and are band-limited to the size a pixel has on the surface,
+//! so that they do not flicker when the camera moves.
+//!
+//! [`TRAIN`] names the textures for training; [`TEST`] those that only test
+//! scenes show.
+
+use crate::render::Material;
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+/// Textures that training scenes may show.
+pub const TRAIN: [&str; 8] = [
+    "plain",
+    "wood",
+    "fine_noise",
+    "stripes",
+    "speckle",
+    "concrete",
+    "dots",
+    "gradient",
+];
+
+/// Textures that only test scenes show.
+pub const TEST: [&str; 4] = ["weave", "checker", "marble", "tiles"];
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Plain,
+    Wood,
+    FineNoise,
+    Stripes,
+    Speckle,
+    Concrete,
+    Dots,
+    Gradient,
+    Weave,
+    Checker,
+    Marble,
+    Tiles,
+}
+
+/// What a name allows: kind, feature size in metres, contrast (largest deviation
+/// of the factor from 1), mean albedo.
+struct Range {
+    kind: Kind,
+    size: (f32, f32),
+    contrast: (f32, f32),
+    albedo: [f32; 3],
+}
+
+fn range(name: &str) -> Option<Range> {
+    let (kind, size, contrast, albedo) = match name {
+        "plain" => (Kind::Plain, (0.05, 0.2), (0.0, 0.03), [0.55, 0.53, 0.50]),
+        "wood" => (Kind::Wood, (0.012, 0.025), (0.10, 0.20), [0.50, 0.33, 0.20]),
+        "fine_noise" => (Kind::FineNoise, (0.010, 0.018), (0.12, 0.22), [0.45, 0.45, 0.47]),
+        "stripes" => (Kind::Stripes, (0.03, 0.07), (0.08, 0.16), [0.50, 0.48, 0.42]),
+        "speckle" => (Kind::Speckle, (0.03, 0.05), (0.25, 0.45), [0.60, 0.59, 0.57]),
+        "concrete" => (Kind::Concrete, (0.05, 0.10), (0.12, 0.22), [0.42, 0.42, 0.41]),
+        "dots" => (Kind::Dots, (0.04, 0.07), (0.10, 0.25), [0.48, 0.50, 0.55]),
+        "gradient" => (Kind::Gradient, (0.4, 0.8), (0.20, 0.40), [0.55, 0.52, 0.48]),
+        "weave" => (Kind::Weave, (0.014, 0.024), (0.10, 0.20), [0.50, 0.45, 0.36]),
+        "checker" => (Kind::Checker, (0.03, 0.06), (0.06, 0.13), [0.50, 0.50, 0.48]),
+        "marble" => (Kind::Marble, (0.06, 0.12), (0.12, 0.22), [0.60, 0.60, 0.62]),
+        "tiles" => (Kind::Tiles, (0.06, 0.10), (0.20, 0.40), [0.55, 0.50, 0.45]),
+        _ => return None,
+    };
+    Some(Range {
+        kind,
+        size,
+        contrast,
+        albedo,
+    })
+}
+
+/// A name that is neither in [`TRAIN`] nor in [`TEST`].
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no texture is called `{0}`: choose one of {train}, {test}", train = TRAIN.join(", "), test = TEST.join(", "))]
+pub struct UnknownTexture(pub String);
+
+/// One texture: a function of the position on the surface.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Texture {
+    kind: Kind,
+    seed: u32,
+    rotation: (f32, f32),
+    offset: (f32, f32),
+    size: f32,
+    contrast: f32,
+}
+
+impl Texture {
+    /// The texture `name` as the seed has it.
+    ///
+    /// # Errors
+    /// [`UnknownTexture`] for a name that is not in [`TRAIN`] or [`TEST`].
+    pub fn new(name: &str, seed: u64) -> Result<Self, UnknownTexture> {
+        let range = range(name).ok_or_else(|| UnknownTexture(name.to_owned()))?;
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let mut draw = |(lo, hi): (f32, f32)| lo + (hi - lo) * rng.random::<f32>();
+        let angle = draw((0.0, std::f32::consts::TAU));
+        Ok(Self {
+            kind: range.kind,
+            rotation: (angle.cos(), angle.sin()),
+            offset: (draw((0.0, 64.0)), draw((0.0, 64.0))),
+            size: draw(range.size),
+            contrast: draw(range.contrast),
+            seed: rng.random(),
+        })
+    }
+
+    /// What the albedo is multiplied by at (`u`, `v`) metres on the surface, where
+    /// a pixel is `footprint` metres wide. At least 0.02.
+    pub fn factor(&self, u: f32, v: f32, footprint: f32) -> f32 {
+        let (c, s) = self.rotation;
+        let inv = 1.0 / self.size;
+        let x = (c * u - s * v) * inv + self.offset.0;
+        let y = (s * u + c * v) * inv + self.offset.1;
+        let value = self.value(x, y, footprint * inv);
+        (1.0 + self.contrast * value).max(0.02)
+    }
+
+    /// The pattern, about -1 to 1, in units of the feature size; `w` is the width
+    /// of a pixel in these units.
+    fn value(&self, x: f32, y: f32, w: f32) -> f32 {
+        let seed = self.seed;
+        match self.kind {
+            Kind::Plain => noise(x, y, w, seed),
+            Kind::Wood => {
+                // Grain: noise drawn out along x, over slow bands that wander.
+                let wander = noise(0.06 * x, 0.25 * y, 0.25 * w, seed ^ 1);
+                let grain = noise(0.08 * x, y + 2.0 * wander, w, seed);
+                let band = wave(0.2 * y + 1.2 * wander, 0.2 * w, 0.5, 0.5);
+                0.7 * grain + 0.3 * band
+            }
+            Kind::FineNoise => {
+                0.7 * noise(x, y, w, seed) + 0.5 * noise(2.1 * x, 2.1 * y, 2.1 * w, seed ^ 1)
+            }
+            Kind::Stripes => wave(y, w, 0.5, 0.12),
+            Kind::Speckle => spots(x, y, w, seed, (0.04, 0.16), 0.5),
+            Kind::Concrete => octaves(x, y, w, seed, 4),
+            Kind::Dots => {
+                let (dx, dy) = (x - x.round(), y - y.round());
+                disc(dx.hypot(dy), 0.22, w) - 0.15
+            }
+            Kind::Gradient => {
+                // A soft shade as of a lamp that is out of view, plus faint noise.
+                0.8 * (2.2 * y).sin() + 0.06 * noise(30.0 * x, 30.0 * y, 30.0 * w, seed)
+            }
+            Kind::Weave => {
+                // Threads over and under, alternately.
+                let over = (x.floor() as i32 + y.floor() as i32) & 1 == 0;
+                let across = if over { x } else { y } - 0.5;
+                let bulge = 1.0 - 8.0 * (across - across.round()).powi(2);
+                bulge * fade(w) - 0.33 * fade(w)
+            }
+            Kind::Checker => wave(0.5 * x, 0.5 * w, 0.5, 0.0) * wave(0.5 * y, 0.5 * w, 0.5, 0.0),
+            Kind::Marble => {
+                let warp = octaves(x, y, w, seed, 3);
+                let vein = (0.7 * x + 1.8 * warp).sin().abs();
+                0.5 * warp + 0.6 - 1.2 * (1.0 - vein).powi(4).min(1.0)
+            }
+            Kind::Tiles => {
+                // Tiles of slightly different shades between narrow dark joints.
+                let shade = lattice(x.floor() as i32, y.floor() as i32, seed);
+                let joint = wave(x, w, 0.94, 0.0).min(wave(y, w, 0.94, 0.0));
+                0.15 * shade + 0.5 * joint - 0.35
+            }
+        }
+    }
+}
+
+/// A table top of the texture `name`, its colour varied by the seed as well.
+///
+/// # Errors
+/// [`UnknownTexture`] for a name that is not in [`TRAIN`] or [`TEST`].
+pub fn table_material(name: &str, seed: u64) -> Result<Material, UnknownTexture> {
+    let texture = Texture::new(name, seed)?;
+    let base = range(name)
+        .ok_or_else(|| UnknownTexture(name.to_owned()))?
+        .albedo;
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    rng.set_stream(1);
+    let lightness = 0.7 + 0.6 * rng.random::<f32>();
+    let albedo = base.map(|c| (c * lightness * (0.95 + 0.1 * rng.random::<f32>())).min(0.95));
+    Ok(Material {
+        albedo,
+        texture: Some(texture),
+        specular: 0.0,
+    })
+}
+
+/// Attenuation of features one unit wide under a pixel `w` wide: full until a
+/// quarter, none from one.
+fn fade(w: f32) -> f32 {
+    ((1.0 - w) * (4.0 / 3.0)).clamp(0.0, 1.0)
+}
+
+/// Uniform in -1 to 1, for a lattice point (integer hash after Wang).
+fn lattice(x: i32, y: i32, seed: u32) -> f32 {
+    let mut h = (x as u32).wrapping_mul(0x9E37_79B1) ^ (y as u32).wrapping_mul(0x85EB_CA77) ^ seed;
+    h = (h ^ (h >> 15)).wrapping_mul(0x2C1B_3C6D);
+    h = (h ^ (h >> 12)).wrapping_mul(0x297A_2D39);
+    h ^= h >> 15;
+    h as i32 as f32 * (1.0 / 2_147_483_648.0)
+}
+
+/// Value noise on the unit lattice, faded out where pixels are too wide for it.
+fn noise(x: f32, y: f32, w: f32, seed: u32) -> f32 {
+    let amount = fade(0.5 * w);
+    if amount <= 0.0 {
+        return 0.0;
+    }
+    let (fx, fy) = (x.floor(), y.floor());
+    let (ix, iy) = (fx as i32, fy as i32);
+    let smooth = |t: f32| t * t * (3.0 - 2.0 * t);
+    let (sx, sy) = (smooth(x - fx), smooth(y - fy));
+    let mix = |a: f32, b: f32, s: f32| a + (b - a) * s;
+    let top = mix(lattice(ix, iy, seed), lattice(ix + 1, iy, seed), sx);
+    let bottom = mix(lattice(ix, iy + 1, seed), lattice(ix + 1, iy + 1, seed), sx);
+    mix(top, bottom, sy) * amount
+}
+
+/// Octaves of value noise, each twice as fine and 0.6 times as strong.
+fn octaves(x: f32, y: f32, w: f32, seed: u32, count: u32) -> f32 {
+    let (mut sum, mut scale, mut strength) = (0.0, 1.0, 0.6);
+    for octave in 0..count {
+        sum += strength * noise(scale * x, scale * y, scale * w, seed ^ octave);
+        scale *= 2.03;
+        strength *= 0.6;
+    }
+    1.3 * sum
+}
+
+/// A square wave of period 1, +1 for the part `duty` and -1 for the rest, with
+/// edges as wide as a pixel (`w`) or `soft`, whichever is wider.
+fn wave(x: f32, w: f32, duty: f32, soft: f32) -> f32 {
+    let from_middle = (x - x.round()).abs();
+    let edge = (0.5 * duty - from_middle) / (0.5 * w.max(soft).max(1e-6));
+    let mean = 2.0 * duty - 1.0;
+    mean + (edge.clamp(-1.0, 1.0) - mean) * fade(w)
+}
+
+/// 1 inside of a circle, 0 outside, for a point `r` from its centre.
+fn disc(r: f32, radius: f32, w: f32) -> f32 {
+    ((radius - r) / w.max(1e-6) + 0.5).clamp(0.0, 1.0) * fade(w)
+}
+
+/// Spots, one per cell at most, of random place, size and sign.
+fn spots(x: f32, y: f32, w: f32, seed: u32, radius: (f32, f32), share: f32) -> f32 {
+    let (fx, fy) = (x.floor(), y.floor());
+    let (ix, iy) = (fx as i32, fy as i32);
+    let draw = |k: u32| 0.5 + 0.5 * lattice(ix, iy, seed ^ k);
+    if draw(1) > share {
+        return 0.0;
+    }
+    let r = radius.0 + (radius.1 - radius.0) * draw(2);
+    // The spot stays inside of its cell.
+    let place = |k: u32| r + (1.0 - 2.0 * r) * draw(k);
+    let distance = (x - fx - place(3)).hypot(y - fy - place(4));
+    let sign = if draw(5) < 0.7 { -1.0 } else { 1.0 };
+    sign * disc(distance, r, w)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn all() -> impl Iterator<Item = &'static str> {
+        TRAIN.into_iter().chain(TEST)
+    }
+
+    #[test]
+    fn every_name_gives_a_texture_and_no_name_is_both_train_and_test() {
+        for name in all() {
+            Texture::new(name, 1).unwrap();
+        }
+        assert!(TEST.iter().all(|name| !TRAIN.contains(name)));
+        let error = Texture::new("velvet", 1).unwrap_err();
+        assert!(error.to_string().contains("velvet") && error.to_string().contains("concrete"));
+    }
+
+    #[test]
+    fn factors_stay_in_bounds_and_have_a_mean_near_one() {
+        for name in all() {
+            for seed in 0..4 {
+                let t = Texture::new(name, seed).unwrap();
+                let grid = (0..10_000).map(|i| {
+                    let (u, v) = ((i % 100) as f32 * 0.0047, (i / 100) as f32 * 0.0051);
+                    t.factor(u, v, 0.001)
+                });
+                let (mut sum, mut lo, mut hi) = (0.0, f32::INFINITY, 0f32);
+                for f in grid {
+                    sum += f;
+                    lo = lo.min(f);
+                    hi = hi.max(f);
+                }
+                let mean = sum / 10_000.0;
+                assert!((mean - 1.0).abs() < 0.15, "{name} {seed}: mean {mean}");
+                assert!(lo > 0.3 && hi < 1.7, "{name} {seed}: {lo} to {hi}");
+            }
+        }
+    }
+
+    #[test]
+    fn seeds_differ_and_repeat() {
+        for name in all() {
+            let a = Texture::new(name, 1).unwrap();
+            assert_eq!(a, Texture::new(name, 1).unwrap());
+            assert_ne!(a, Texture::new(name, 2).unwrap());
+            assert_ne!(table_material(name, 1), table_material(name, 2));
+        }
+    }
+
+    #[test]
+    fn wide_pixels_see_no_fine_pattern() {
+        for name in ["fine_noise", "stripes", "dots", "weave", "checker", "speckle"] {
+            let t = Texture::new(name, 3).unwrap();
+            let values: Vec<f32> = (0..100).map(|i| t.factor(i as f32 * 0.013, 0.4, 0.5)).collect();
+            let spread = values.iter().fold(0f32, |s, v| s.max((v - values[0]).abs()));
+            assert!(spread < 1e-3, "{name}: {spread}");
+        }
+    }
+}
