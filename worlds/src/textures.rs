@@ -57,14 +57,44 @@ fn range(name: &str) -> Option<Range> {
     let (kind, size, contrast, albedo) = match name {
         "plain" => (Kind::Plain, (0.05, 0.2), (0.0, 0.03), [0.55, 0.53, 0.50]),
         "wood" => (Kind::Wood, (0.012, 0.025), (0.10, 0.20), [0.50, 0.33, 0.20]),
-        "fine_noise" => (Kind::FineNoise, (0.010, 0.018), (0.12, 0.22), [0.45, 0.45, 0.47]),
-        "stripes" => (Kind::Stripes, (0.03, 0.07), (0.08, 0.16), [0.50, 0.48, 0.42]),
-        "speckle" => (Kind::Speckle, (0.03, 0.05), (0.25, 0.45), [0.60, 0.59, 0.57]),
-        "concrete" => (Kind::Concrete, (0.05, 0.10), (0.12, 0.22), [0.42, 0.42, 0.41]),
+        "fine_noise" => (
+            Kind::FineNoise,
+            (0.010, 0.018),
+            (0.12, 0.22),
+            [0.45, 0.45, 0.47],
+        ),
+        "stripes" => (
+            Kind::Stripes,
+            (0.03, 0.07),
+            (0.08, 0.16),
+            [0.50, 0.48, 0.42],
+        ),
+        "speckle" => (
+            Kind::Speckle,
+            (0.03, 0.05),
+            (0.25, 0.45),
+            [0.60, 0.59, 0.57],
+        ),
+        "concrete" => (
+            Kind::Concrete,
+            (0.05, 0.10),
+            (0.12, 0.22),
+            [0.42, 0.42, 0.41],
+        ),
         "dots" => (Kind::Dots, (0.04, 0.07), (0.10, 0.25), [0.48, 0.50, 0.55]),
         "gradient" => (Kind::Gradient, (0.4, 0.8), (0.20, 0.40), [0.55, 0.52, 0.48]),
-        "weave" => (Kind::Weave, (0.014, 0.024), (0.10, 0.20), [0.50, 0.45, 0.36]),
-        "checker" => (Kind::Checker, (0.03, 0.06), (0.06, 0.13), [0.50, 0.50, 0.48]),
+        "weave" => (
+            Kind::Weave,
+            (0.014, 0.024),
+            (0.10, 0.20),
+            [0.50, 0.45, 0.36],
+        ),
+        "checker" => (
+            Kind::Checker,
+            (0.03, 0.06),
+            (0.06, 0.13),
+            [0.50, 0.50, 0.48],
+        ),
         "marble" => (Kind::Marble, (0.06, 0.12), (0.12, 0.22), [0.60, 0.60, 0.62]),
         "tiles" => (Kind::Tiles, (0.06, 0.10), (0.20, 0.40), [0.55, 0.50, 0.45]),
         _ => return None,
@@ -318,10 +348,21 @@ mod tests {
 
     #[test]
     fn wide_pixels_see_no_fine_pattern() {
-        for name in ["fine_noise", "stripes", "dots", "weave", "checker", "speckle"] {
+        for name in [
+            "fine_noise",
+            "stripes",
+            "dots",
+            "weave",
+            "checker",
+            "speckle",
+        ] {
             let t = Texture::new(name, 3).unwrap();
-            let values: Vec<f32> = (0..100).map(|i| t.factor(i as f32 * 0.013, 0.4, 0.5)).collect();
-            let spread = values.iter().fold(0f32, |s, v| s.max((v - values[0]).abs()));
+            let values: Vec<f32> = (0..100)
+                .map(|i| t.factor(i as f32 * 0.013, 0.4, 0.5))
+                .collect();
+            let spread = values
+                .iter()
+                .fold(0f32, |s, v| s.max((v - values[0]).abs()));
             assert!(spread < 1e-3, "{name}: {spread}");
         }
     }

@@ -131,7 +131,8 @@ impl FrameToEvents {
         }
         let first = out.len();
         self.pixels.begin_step(t_us, out);
-        self.pixels.ramp(t_us as f64, &self.luminance, self.full, out);
+        self.pixels
+            .ramp(t_us as f64, &self.luminance, self.full, out);
         self.pixels.end_step(t_us, out);
         sort(&mut out[first..]);
         Ok(())

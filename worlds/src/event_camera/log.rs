@@ -24,7 +24,10 @@ mod tests {
         let mut x = 1e-6f32;
         while x < 1e6 {
             let (got, expected) = (super::ln(x), f64::from(x).ln());
-            assert!((f64::from(got) - expected).abs() < 2e-6, "ln {x}: {got} {expected}");
+            assert!(
+                (f64::from(got) - expected).abs() < 2e-6,
+                "ln {x}: {got} {expected}"
+            );
             x *= 1.000_37;
         }
     }

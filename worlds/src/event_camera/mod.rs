@@ -235,7 +235,13 @@ impl EventCamera {
                 let s = part as f32 / parts as f32;
                 self.last.interpolate(scene, s, between);
                 let pose = self.last.camera.interpolate(camera_pose, s);
-                self.sample(t0_us as f64 + (t_us - t0_us) as f64 * f64::from(s), between, &pose, region, out)?;
+                self.sample(
+                    t0_us as f64 + (t_us - t0_us) as f64 * f64::from(s),
+                    between,
+                    &pose,
+                    region,
+                    out,
+                )?;
             }
             self.sample(t_us as f64, scene, camera_pose, region, out)?;
             self.sampled.set(scene, camera_pose);
@@ -252,7 +258,8 @@ impl EventCamera {
         let motion = self
             .sampled
             .motion_to(scene, camera_pose, &self.camera, self.nearest);
-        (motion.pixels > 0.0 && motion.pixels >= self.params.min_motion_px).then_some(motion.region)?
+        (motion.pixels > 0.0 && motion.pixels >= self.params.min_motion_px)
+            .then_some(motion.region)?
     }
 
     /// How many parts this step must be cut into.
@@ -318,9 +325,8 @@ fn same_but_poses(before: &Scene, now: &Scene) -> Result<(), EventCameraError> {
     if light(&before.light) != light(&now.light) || before.sky != now.sky {
         return Err(EventCameraError::SceneChanged("the light"));
     }
-    let same = |(a, b): (&render::Visual, &render::Visual)| {
-        a.shape == b.shape && a.material == b.material
-    };
+    let same =
+        |(a, b): (&render::Visual, &render::Visual)| a.shape == b.shape && a.material == b.material;
     if !before.visuals.iter().zip(&now.visuals).all(same) {
         return Err(EventCameraError::SceneChanged("a shape or a material"));
     }

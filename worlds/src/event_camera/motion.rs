@@ -78,7 +78,9 @@ impl Snapshot {
             let depth = camera_pose.q.conjugate() * (visual.pose.p - camera_pose.p);
             let depth = (depth.z - radius).max(nearest.min(0.5)).max(render::NEAR);
             let pixels = focal * (way + angle * radius) * (1.0 + corner);
-            by_bodies = by_bodies.max(pixels / depth).max(pixels * shadow_stretch / nearest);
+            by_bodies = by_bodies
+                .max(pixels / depth)
+                .max(pixels * shadow_stretch / nearest);
         }
         if by_camera > 0.0 {
             region = Some(camera.full());

@@ -38,7 +38,10 @@ impl ShotNoise {
         let ratio = |nominal: f32, thresholds: &[f32]| -> Vec<f32> {
             thresholds.iter().map(|t| nominal / t).collect()
         };
-        let mut acceptance = [ratio(params.contrast_on, on), ratio(params.contrast_off, off)];
+        let mut acceptance = [
+            ratio(params.contrast_on, on),
+            ratio(params.contrast_off, off),
+        ];
         let largest = acceptance.iter().flatten().fold(0f32, |a, &b| a.max(b));
         for value in acceptance.iter_mut().flatten() {
             *value /= largest;

@@ -1,8 +1,8 @@
 //! The pixel array: from luminance over time to events.
 
+use super::log;
 use super::noise::{LeakQueue, ShotNoise, standard_normal};
 use super::params::{EventCameraParams, ParamError};
-use super::log;
 use crate::render::Rect;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -147,7 +147,8 @@ impl PixelArray {
         self.touched = None;
         self.ramped_us = self.now_us as f64;
         while let Some(shot) = self.shot.next_before(t_us as f64, &self.brightness) {
-            let in_reset = self.reference[shot.pixel].is_nan() && self.ready_us[shot.pixel] > shot.t_us;
+            let in_reset =
+                self.reference[shot.pixel].is_nan() && self.ready_us[shot.pixel] > shot.t_us;
             if !in_reset {
                 self.fire(shot.pixel, shot.t_us, shot.on, out);
                 self.noise_events += 1;
@@ -176,7 +177,10 @@ impl PixelArray {
                     .iter()
                     .map(|&i| log::ln(self.log_eps + sane(i))),
             );
-            for (b, &i) in self.brightness[span.clone()].iter_mut().zip(&luminance[span.clone()]) {
+            for (b, &i) in self.brightness[span.clone()]
+                .iter_mut()
+                .zip(&luminance[span.clone()])
+            {
                 *b = brightness(sane(i));
             }
             if self.bandwidth > 0.0 {
@@ -339,8 +343,8 @@ impl PixelArray {
             let since = ((until_us - self.epoch_us as f64) * 1e-6) as f32;
             for i in 0..self.reference.len() {
                 let level = self.level[i] + self.leak[i] * since;
-                // Written so that NaN, a pixel in reset, is looked at too.
-                if !(level < self.reference[i] + self.on[i]) {
+                let threshold = self.reference[i] + self.on[i];
+                if level >= threshold || threshold.is_nan() {
                     self.leaks.push(self.leak_due(i).1, i);
                 }
             }

@@ -200,11 +200,7 @@ pub(super) fn shadow_rect(
     let (u, v) = along.any_orthonormal_pair();
     let to_camera = Mat3::from_quat(camera_pose.q.conjugate());
     let centre = to_camera * (pose.p + along * (0.5 * length) - camera_pose.p);
-    let axes = Mat3::from_cols(
-        u * radius,
-        v * radius,
-        along * (0.5 * length + radius),
-    );
+    let axes = Mat3::from_cols(u * radius, v * radius, along * (0.5 * length + radius));
     box_rect(centre, to_camera * axes, camera)
 }
 

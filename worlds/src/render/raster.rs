@@ -344,14 +344,7 @@ impl<T: Tone> Shader<'_, T> {
 
     /// The light from face `key` at image point `at` and the given depth;
     /// `visible` tells which part of the directional light arrives.
-    fn shade(
-        &self,
-        x: u32,
-        key: u32,
-        at: (f32, f32),
-        depth: f32,
-        visible: impl Fn() -> f32,
-    ) -> T {
+    fn shade(&self, x: u32, key: u32, at: (f32, f32), depth: f32, visible: impl Fn() -> f32) -> T {
         let (prim, face) = (&self.prims[(key >> 2) as usize], key & 3);
         let ray = prim.ray(at.0, at.1);
         let p = prim.origin + ray * depth;
