@@ -32,8 +32,12 @@ impl<'a> Canvas<'a> {
     }
 
     fn blend(&mut self, x: i32, y: i32, color: BackendColor, coverage: f32) {
-        let (Ok(x), Ok(y)) = (u32::try_from(x), u32::try_from(y)) else { return };
-        let Some(pixel) = self.image.get_pixel_mut_checked(x, y) else { return };
+        let (Ok(x), Ok(y)) = (u32::try_from(x), u32::try_from(y)) else {
+            return;
+        };
+        let Some(pixel) = self.image.get_pixel_mut_checked(x, y) else {
+            return;
+        };
         let a = (color.alpha as f32 * coverage).clamp(0.0, 1.0);
         let (r, g, b) = color.rgb;
         for (old, new) in pixel.0.iter_mut().zip([r, g, b]) {
@@ -46,7 +50,8 @@ impl<'a> Canvas<'a> {
     fn capsule(&mut self, from: BackendCoord, to: BackendCoord, radius: f32, color: BackendColor) {
         let (width, height) = self.image.dimensions();
         let reach = radius.ceil() as i32 + 1;
-        let x_range = (from.0.min(to.0) - reach).max(0)..=(from.0.max(to.0) + reach).min(width as i32 - 1);
+        let x_range =
+            (from.0.min(to.0) - reach).max(0)..=(from.0.max(to.0) + reach).min(width as i32 - 1);
         let (ax, ay) = (from.0 as f32, from.1 as f32);
         let (dx, dy) = (to.0 as f32 - ax, to.1 as f32 - ay);
         let length2 = (dx * dx + dy * dy).max(1e-6);
@@ -109,7 +114,12 @@ impl DrawingBackend for Canvas<'_> {
         Ok(())
     }
 
-    fn draw_line<S: BackendStyle>(&mut self, from: BackendCoord, to: BackendCoord, style: &S) -> Drawn {
+    fn draw_line<S: BackendStyle>(
+        &mut self,
+        from: BackendCoord,
+        to: BackendCoord,
+        style: &S,
+    ) -> Drawn {
         self.capsule(from, to, style.stroke_width() as f32 / 2.0, style.color());
         Ok(())
     }
@@ -130,7 +140,9 @@ impl DrawingBackend for Canvas<'_> {
     }
 
     fn draw_text<T: BackendTextStyle>(&mut self, line: &str, style: &T, at: BackendCoord) -> Drawn {
-        let Some(font) = FONT.as_ref() else { return Ok(()) };
+        let Some(font) = FONT.as_ref() else {
+            return Ok(());
+        };
         let size = style.size() as f32;
         let scaled = font.as_scaled(size);
         let width = text_width(line, style.size() as i32) as f32;
@@ -147,7 +159,11 @@ impl DrawingBackend for Canvas<'_> {
             VPos::Bottom => scaled.descent() - 0.12 * size,
         };
         baseline = baseline.round();
-        let passes = if matches!(style.style(), FontStyle::Bold) { 4 } else { 2 };
+        let passes = if matches!(style.style(), FontStyle::Bold) {
+            4
+        } else {
+            2
+        };
         let (transform, color) = (style.transform(), style.color());
         let mut x = left;
         for c in line.chars() {
@@ -159,7 +175,10 @@ impl DrawingBackend for Canvas<'_> {
                 if let Some(outline) = font.outline_glyph(glyph) {
                     let bounds = outline.px_bounds();
                     outline.draw(|gx, gy, coverage| {
-                        let dot = (gx as i32 + bounds.min.x as i32, gy as i32 + bounds.min.y as i32);
+                        let dot = (
+                            gx as i32 + bounds.min.x as i32,
+                            gy as i32 + bounds.min.y as i32,
+                        );
                         let (tx, ty) = transform.transform(dot.0, dot.1);
                         self.blend(at.0 + tx, at.1 + ty, color, coverage);
                     });
@@ -176,33 +195,48 @@ impl DrawingBackend for Canvas<'_> {
         style: &T,
     ) -> Result<(u32, u32), DrawingErrorKind<Infallible>> {
         let size = style.size();
-        Ok((text_width(line, size as i32).max(0) as u32, size.max(0.0) as u32))
+        Ok((
+            text_width(line, size as i32).max(0) as u32,
+            size.max(0.0) as u32,
+        ))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use plotters::prelude::*;
     use image::Rgb;
+    use plotters::prelude::*;
 
     fn white(width: u32, height: u32) -> RgbImage {
         RgbImage::from_pixel(width, height, Rgb([255; 3]))
     }
 
     fn dark_pixels(image: &RgbImage) -> Vec<(u32, u32)> {
-        image.enumerate_pixels().filter(|(_, _, p)| p.0[0] < 128).map(|(x, y, _)| (x, y)).collect()
+        image
+            .enumerate_pixels()
+            .filter(|(_, _, p)| p.0[0] < 128)
+            .map(|(x, y, _)| (x, y))
+            .collect()
     }
 
     #[test]
     fn text_appears_where_it_is_anchored() {
         let mut image = white(200, 100);
         let style = ("sans-serif", 40).into_font().color(&BLACK);
-        let right = style.pos(plotters::style::text_anchor::Pos::new(HPos::Right, VPos::Center));
-        Canvas::new(&mut image).draw_text("Hm", &right, (150, 50)).expect("infallible");
+        let right = style.pos(plotters::style::text_anchor::Pos::new(
+            HPos::Right,
+            VPos::Center,
+        ));
+        Canvas::new(&mut image)
+            .draw_text("Hm", &right, (150, 50))
+            .expect("infallible");
         let dark = dark_pixels(&image);
         assert!(!dark.is_empty(), "the embedded font is readable");
-        assert!(dark.iter().all(|&(x, y)| x <= 150 && (30..70).contains(&y)), "{dark:?}");
+        assert!(
+            dark.iter().all(|&(x, y)| x <= 150 && (30..70).contains(&y)),
+            "{dark:?}"
+        );
         let width = text_width("Hm", 40);
         assert!(dark.iter().map(|&(x, _)| x).min() >= Some(150 - width as u32));
     }
@@ -211,10 +245,15 @@ mod tests {
     fn a_stroke_has_its_width_and_clips_at_the_edges() {
         let mut image = white(40, 40);
         let style = BLACK.stroke_width(6);
-        Canvas::new(&mut image).draw_line((-100, 20), (100, 20), &style).expect("infallible");
+        Canvas::new(&mut image)
+            .draw_line((-100, 20), (100, 20), &style)
+            .expect("infallible");
         let rows: std::collections::BTreeSet<_> =
             dark_pixels(&image).into_iter().map(|(_, y)| y).collect();
-        assert_eq!(rows.into_iter().collect::<Vec<_>>(), [17, 18, 19, 20, 21, 22, 23]);
+        assert_eq!(
+            rows.into_iter().collect::<Vec<_>>(),
+            [17, 18, 19, 20, 21, 22, 23]
+        );
         // Every column is covered, so nothing was lost at the clip.
         assert_eq!(dark_pixels(&image).len(), 40 * 7);
     }

@@ -32,10 +32,20 @@ impl EventImage {
         let title = title.into();
         let pixels = u64::from(width) * u64::from(height);
         if pixels == 0 || pixels > MAX_PIXELS {
-            return Err(PlotError::Empty { title, reason: format!("a sensor of {width} x {height} pixels") });
+            return Err(PlotError::Empty {
+                title,
+                reason: format!("a sensor of {width} x {height} pixels"),
+            });
         }
         let empty = vec![0; pixels as usize];
-        Ok(EventImage { title, width, height, on: empty.clone(), off: empty, outside: 0 })
+        Ok(EventImage {
+            title,
+            width,
+            height,
+            on: empty.clone(),
+            off: empty,
+            outside: 0,
+        })
     }
 
     /// Adds events; those outside the sensor are counted apart.
@@ -69,22 +79,51 @@ impl EventImage {
         self.outside
     }
 
+    /// [`EventImage::pixels`], small sensors enlarged by a whole factor.
+    pub fn enlarged(&self) -> RgbImage {
+        let factor = enlargement(self.width, self.height);
+        let (width, height) = (self.width * factor, self.height * factor);
+        image::imageops::resize(
+            &self.pixels(),
+            width,
+            height,
+            image::imageops::FilterType::Nearest,
+        )
+    }
+
     /// One pixel a pixel: dark where nothing happened, ON and OFF in their
     /// colours and mixed where both occurred, brighter (logarithmically) where
     /// there were more.
     pub fn pixels(&self) -> RgbImage {
-        let most = self.on.iter().zip(&self.off).map(|(a, b)| a.saturating_add(*b));
+        let most = self
+            .on
+            .iter()
+            .zip(&self.off)
+            .map(|(a, b)| a.saturating_add(*b));
         // A few hot pixels must not darken the rest.
         let full = (robust_maximum(most) + 1.0).ln();
         let mut image = RgbImage::new(self.width, self.height);
         for (pixel, (&on, &off)) in image.pixels_mut().zip(self.on.iter().zip(&self.off)) {
             let total = f64::from(on) + f64::from(off);
-            let strength = if total == 0.0 { 0.0 } else { 0.3 + 0.7 * ((total + 1.0).ln() / full).min(1.0) };
-            let share = if total == 0.0 { 0.0 } else { f64::from(on) / total };
+            let strength = if total == 0.0 {
+                0.0
+            } else {
+                0.3 + 0.7 * ((total + 1.0).ln() / full).min(1.0)
+            };
+            let share = if total == 0.0 {
+                0.0
+            } else {
+                f64::from(on) / total
+            };
             *pixel = mix(strength, share);
         }
         image
     }
+}
+
+/// By how much a picture of `width` x `height` pixels is enlarged to suit a screen.
+fn enlargement(width: u32, height: u32) -> u32 {
+    (640 / width.max(height).max(1)).max(1)
 }
 
 /// The 99.5th percentile of the pixels with events.
@@ -111,7 +150,12 @@ fn mix(strength: f64, on_share: f64) -> Rgb<u8> {
 
 /// Draws `image` as large as fits into `area`, centred at its top, and writes
 /// `caption` below it. `sharp` keeps pixels square instead of smoothing.
-pub(super) fn place(area: &Area<'_>, image: &RgbImage, caption: &str, sharp: bool) -> Result<(), PlotError> {
+pub(super) fn place(
+    area: &Area<'_>,
+    image: &RgbImage,
+    caption: &str,
+    sharp: bool,
+) -> Result<(), PlotError> {
     let (width, height) = area.dim_in_pixel();
     let (room_w, room_h) = (width as i32 - px(28), height as i32 - px(34));
     let ratio = (f64::from(room_w) / f64::from(image.width()))
@@ -119,7 +163,10 @@ pub(super) fn place(area: &Area<'_>, image: &RgbImage, caption: &str, sharp: boo
     let w = (f64::from(image.width()) * ratio) as u32;
     let h = (f64::from(image.height()) * ratio) as u32;
     if room_w <= 0 || room_h <= 0 || w == 0 || h == 0 {
-        return Err(PlotError::Empty { title: caption.to_owned(), reason: "no room for the picture".into() });
+        return Err(PlotError::Empty {
+            title: caption.to_owned(),
+            reason: "no room for the picture".into(),
+        });
     }
     let filter = match sharp {
         true => image::imageops::FilterType::Nearest,
@@ -138,17 +185,19 @@ pub(super) fn place(area: &Area<'_>, image: &RgbImage, caption: &str, sharp: boo
 
 impl Draw for EventImage {
     fn size(&self) -> (u32, u32) {
-        // As large as suits a screen, by whole pixels for small sensors.
-        let factor = (640.0 / f64::from(self.width.max(self.height))).max(1.0).floor();
-        let side = |n: u32| (f64::from(n) * factor).min(1400.0) as u32;
-        (side(self.width) + 28, side(self.height) + 70)
+        let factor = enlargement(self.width, self.height);
+        let side = |n: u32| (n * factor).min(1400);
+        ((side(self.width) + 28).max(420), side(self.height) + 70)
     }
 
     fn draw(&self, area: &Area<'_>) -> Result<(), PlotError> {
         let (on, off) = self.counts();
         let legend = [("ON".to_owned(), theme::ON), ("OFF".to_owned(), theme::OFF)];
         let rest = theme::frame(area, &self.title, &legend)?;
-        let mut caption = format!("{}×{} pixels · {on} ON · {off} OFF events", self.width, self.height);
+        let mut caption = format!(
+            "{}×{} pixels · {on} ON · {off} OFF events",
+            self.width, self.height
+        );
         if self.outside > 0 {
             caption += &format!(" · {} outside the sensor", self.outside);
         }

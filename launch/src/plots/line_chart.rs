@@ -22,7 +22,12 @@ pub struct Series {
 impl Series {
     /// A curve without spread in the `i`-th series colour.
     pub fn new(i: usize, name: impl Into<String>, points: Vec<(f64, f64)>) -> Self {
-        Series { name: name.into(), color: theme::series_color(i), points, band: Vec::new() }
+        Series {
+            name: name.into(),
+            color: theme::series_color(i),
+            points,
+            band: Vec::new(),
+        }
     }
 }
 
@@ -91,20 +96,29 @@ impl LineChart {
     }
 
     fn legend(&self) -> Vec<(String, RGBColor)> {
-        self.series.iter().map(|s| (s.name.clone(), s.color)).collect()
+        self.series
+            .iter()
+            .map(|s| (s.name.clone(), s.color))
+            .collect()
     }
 }
 
 fn extent(values: impl Iterator<Item = f64>) -> Option<(f64, f64)> {
-    values.filter(|v| v.is_finite()).fold(None, |range, v| match range {
-        None => Some((v, v)),
-        Some((low, high)) => Some((low.min(v), high.max(v))),
-    })
+    values
+        .filter(|v| v.is_finite())
+        .fold(None, |range, v| match range {
+            None => Some((v, v)),
+            Some((low, high)) => Some((low.min(v), high.max(v))),
+        })
 }
 
 /// An axis needs a length.
 fn widened((low, high): (f64, f64)) -> (f64, f64) {
-    if high > low { (low, high) } else { (low - 0.5, low + 0.5) }
+    if high > low {
+        (low, high)
+    } else {
+        (low - 0.5, low + 0.5)
+    }
 }
 
 /// As few decimals as the length of the axis allows.
@@ -115,7 +129,11 @@ pub(super) fn tick(value: f64, length: f64) -> String {
         true => text.trim_end_matches('0').trim_end_matches('.'),
         false => &text,
     };
-    if text == "-0" { "0".into() } else { text.replace('-', "−") }
+    if text == "-0" {
+        "0".into()
+    } else {
+        text.replace('-', "−")
+    }
 }
 
 impl Draw for LineChart {
@@ -146,7 +164,11 @@ impl From<CanvasError> for ChartError {
 impl LineChart {
     fn chart(&self, area: &Area<'_>) -> Result<(), ChartError> {
         let (x, y) = self.ranges().map_err(ChartError::Plot)?;
-        let top = if self.spans.is_empty() && self.times.is_empty() { px(8) } else { px(24) };
+        let top = if self.spans.is_empty() && self.times.is_empty() {
+            px(8)
+        } else {
+            px(24)
+        };
         let mut chart = ChartBuilder::on(area)
             .margin_left(px(10))
             .margin_right(px(22))
@@ -180,23 +202,37 @@ impl LineChart {
         let clip = |(px, py): (f64, f64)| (px.clamp(x.0, x.1), py.clamp(y.0, y.1));
         for level in self.levels.iter().filter(|l| (y.0..=y.1).contains(&l.at)) {
             let style = theme::FAINT.stroke_width(stroke(1.3));
-            chart.draw_series(dashes((x.0, level.at), (x.1, level.at)).map(|d| PathElement::new(d, style)))?;
-            let style = theme::anchored(theme::colored(12, theme::FAINT), HPos::Right, VPos::Bottom);
+            chart.draw_series(
+                dashes((x.0, level.at), (x.1, level.at)).map(|d| PathElement::new(d, style)),
+            )?;
+            let style =
+                theme::anchored(theme::colored(12, theme::FAINT), HPos::Right, VPos::Bottom);
             chart.draw_series([Text::new(level.label.clone(), (x.1, level.at), style)])?;
         }
         for s in &self.series {
             let outline = s.band.iter().map(|b| (b.0, b.2));
-            let outline = outline.chain(s.band.iter().rev().map(|b| (b.0, b.1))).map(clip);
-            chart.draw_series([Polygon::new(outline.collect::<Vec<_>>(), s.color.mix(0.18).filled())])?;
+            let outline = outline
+                .chain(s.band.iter().rev().map(|b| (b.0, b.1)))
+                .map(clip);
+            chart.draw_series([Polygon::new(
+                outline.collect::<Vec<_>>(),
+                s.color.mix(0.18).filled(),
+            )])?;
             for run in s.points.split(|p| !(p.0.is_finite() && p.1.is_finite())) {
-                let points: Vec<_> = run.iter().filter(|p| (x.0..=x.1).contains(&p.0)).map(|&p| clip(p)).collect();
+                let points: Vec<_> = run
+                    .iter()
+                    .filter(|p| (x.0..=x.1).contains(&p.0))
+                    .map(|&p| clip(p))
+                    .collect();
                 let style = s.color.stroke_width(stroke(2.0));
                 chart.draw_series([PathElement::new(points, style)])?;
             }
         }
         for time in self.times.iter().filter(|t| (x.0..=x.1).contains(&t.at)) {
             let style = theme::INK.stroke_width(stroke(1.3));
-            chart.draw_series(dashes((time.at, y.0), (time.at, y.1)).map(|d| PathElement::new(d, style)))?;
+            chart.draw_series(
+                dashes((time.at, y.0), (time.at, y.1)).map(|d| PathElement::new(d, style)),
+            )?;
         }
         self.captions(area, &|v| chart.backend_coord(&(v, y.1)), x)
     }
@@ -223,13 +259,25 @@ impl LineChart {
         };
         for time in self.times.iter().filter(|t| (x.0..=x.1).contains(&t.at)) {
             let (at, y) = place(time.at);
-            write(&time.label, at - left, y - top - px(11), i32::MAX, theme::INK)?;
+            write(
+                &time.label,
+                at - left,
+                y - top - px(11),
+                i32::MAX,
+                theme::INK,
+            )?;
         }
         for span in &self.spans {
             let (from, y) = place(span.range.0.max(x.0));
             let (to, _) = place(span.range.1.min(x.1));
             let color = darker(span.color);
-            write(&span.label, (from + to) / 2 - left, y - top - px(11), to - from, color)?;
+            write(
+                &span.label,
+                (from + to) / 2 - left,
+                y - top - px(11),
+                to - from,
+                color,
+            )?;
         }
         Ok(())
     }
@@ -256,7 +304,11 @@ mod tests {
     use super::*;
 
     fn chart(points: Vec<(f64, f64)>) -> LineChart {
-        LineChart { title: "t".into(), series: vec![Series::new(1, "s", points)], ..Default::default() }
+        LineChart {
+            title: "t".into(),
+            series: vec![Series::new(1, "s", points)],
+            ..Default::default()
+        }
     }
 
     #[test]
@@ -269,8 +321,14 @@ mod tests {
 
     #[test]
     fn nothing_finite_is_an_error_and_gaps_are_not() {
-        assert!(matches!(render(&chart(vec![])), Err(PlotError::Empty { .. })));
-        assert!(matches!(render(&chart(vec![(0.0, f64::NAN)])), Err(PlotError::Empty { .. })));
+        assert!(matches!(
+            render(&chart(vec![])),
+            Err(PlotError::Empty { .. })
+        ));
+        assert!(matches!(
+            render(&chart(vec![(0.0, f64::NAN)])),
+            Err(PlotError::Empty { .. })
+        ));
         assert!(render(&chart(vec![(0.0, 1.0), (1.0, f64::NAN), (2.0, 1.0)])).is_ok());
     }
 

@@ -120,7 +120,12 @@ pub fn save_png(image: &RgbImage, path: &Path) -> Result<(), PlotError> {
     let mut bytes = std::io::Cursor::new(Vec::new());
     image
         .write_to(&mut bytes, image::ImageFormat::Png)
-        .map_err(|source| PlotError::Encode { path: path.to_owned(), source })?;
-    crate::report::write_atomic(path, bytes.get_ref())
-        .map_err(|source| PlotError::Write { path: path.to_owned(), source })
+        .map_err(|source| PlotError::Encode {
+            path: path.to_owned(),
+            source,
+        })?;
+    crate::report::write_atomic(path, bytes.get_ref()).map_err(|source| PlotError::Write {
+        path: path.to_owned(),
+        source,
+    })
 }

@@ -61,7 +61,11 @@ impl Draw for Overview {
     fn draw(&self, area: &Area<'_>) -> Result<(), PlotError> {
         let (width, _) = area.dim_in_pixel();
         let (head, body) = area.split_vertically(px(78));
-        let bar = if self.success { theme::SERIES[2] } else { theme::SERIES[0] };
+        let bar = if self.success {
+            theme::SERIES[2]
+        } else {
+            theme::SERIES[0]
+        };
         theme::fill(&head, (px(14), px(14)), (px(20), px(66)), bar.filled())?;
         let style = theme::anchored(theme::bold(26), HPos::Left, VPos::Center);
         theme::write(&head, &self.title, &style, (px(34), px(28)))?;
@@ -99,9 +103,15 @@ mod tests {
 
     #[test]
     fn a_page_without_data_still_has_its_size() {
-        let page = Overview { title: "Trial 1".into(), ..Default::default() };
+        let page = Overview {
+            title: "Trial 1".into(),
+            ..Default::default()
+        };
         let image = render(&page).expect("draws");
         assert_eq!(image.dimensions(), page.size());
-        assert!(image.pixels().any(|p| p.0[0] < 100), "the headline is there");
+        assert!(
+            image.pixels().any(|p| p.0[0] < 100),
+            "the headline is there"
+        );
     }
 }

@@ -45,12 +45,20 @@ impl Raster {
             .iter()
             .position(|g| neuron >= g.first && neuron - g.first < g.len)
             .unwrap_or(0);
-        [theme::SERIES[1], theme::SERIES[0], theme::SERIES[2], theme::SERIES[4]][group % 4]
+        [
+            theme::SERIES[1],
+            theme::SERIES[0],
+            theme::SERIES[2],
+            theme::SERIES[4],
+        ][group % 4]
     }
 
     fn shown(&self) -> impl Iterator<Item = (f64, u32)> + '_ {
         let (from, to) = self.range_ms;
-        self.spikes.iter().copied().filter(move |s| s.0 >= from && s.0 < to && s.1 < self.neurons)
+        self.spikes
+            .iter()
+            .copied()
+            .filter(move |s| s.0 >= from && s.0 < to && s.1 < self.neurons)
     }
 
     /// Mean rate over all neurons in Hz, per bin, as (bin start in ms, rate).
@@ -133,7 +141,8 @@ impl Raster {
             .y_label_formatter(&|v| tick(*v, neurons))
             .draw()?;
         let (_, rows) = chart.plotting_area().dim_in_pixel();
-        let half = (f64::from(rows) / neurons * 0.45).clamp(f64::from(SCALE_HALF), f64::from(px(5))) as i32;
+        let half = (f64::from(rows) / neurons * 0.45).clamp(f64::from(SCALE_HALF), f64::from(px(5)))
+            as i32;
         let width = stroke(1.2);
         chart.draw_series(self.shown().map(|(t, neuron)| {
             let style = self.color(neuron).stroke_width(width);
@@ -167,7 +176,8 @@ impl Draw for Raster {
         let color = |g: &Group| (format!("{} ({})", g.name, g.len), self.color(g.first));
         let legend: Vec<_> = self.groups.iter().map(color).collect();
         let rest = theme::frame(area, &self.title, &legend)?;
-        self.chart(&rest).map_err(|e| PlotError::drawing(&self.title, e))
+        self.chart(&rest)
+            .map_err(|e| PlotError::drawing(&self.title, e))
     }
 }
 
@@ -191,11 +201,21 @@ mod tests {
 
     #[test]
     fn silence_is_drawn_and_no_population_is_refused() {
-        let quiet = Raster { neurons: 10, range_ms: (0.0, 700.0), ..Default::default() };
+        let quiet = Raster {
+            neurons: 10,
+            range_ms: (0.0, 700.0),
+            ..Default::default()
+        };
         assert!(render(&quiet).is_ok());
-        let none = Raster { neurons: 0, ..quiet.clone() };
+        let none = Raster {
+            neurons: 0,
+            ..quiet.clone()
+        };
         assert!(matches!(render(&none), Err(PlotError::Empty { .. })));
-        let endless = Raster { range_ms: (0.0, f64::INFINITY), ..quiet };
+        let endless = Raster {
+            range_ms: (0.0, f64::INFINITY),
+            ..quiet
+        };
         assert!(matches!(render(&endless), Err(PlotError::Empty { .. })));
     }
 }

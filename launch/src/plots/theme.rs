@@ -66,7 +66,9 @@ pub fn colored(size: i32, color: RGBColor) -> TextStyle<'static> {
 
 /// Bold text of `size` pixels.
 pub fn bold(size: i32) -> TextStyle<'static> {
-    ("sans-serif", px(size), FontStyle::Bold).into_font().color(&INK)
+    ("sans-serif", px(size), FontStyle::Bold)
+        .into_font()
+        .color(&INK)
 }
 
 /// The same text, anchored otherwise than at its upper left.
@@ -81,7 +83,8 @@ pub(super) fn write(
     style: &TextStyle<'_>,
     at: (i32, i32),
 ) -> Result<(), PlotError> {
-    area.draw_text(line, style, at).map_err(|e| PlotError::drawing(line, e))
+    area.draw_text(line, style, at)
+        .map_err(|e| PlotError::drawing(line, e))
 }
 
 /// Fills a rectangle given by two canvas positions of `area`.
@@ -115,11 +118,24 @@ pub(super) fn frame<'a>(
     let title_width = canvas::text_width(title, px(17)) + left + px(20);
     let one_line = title_width + legend_width <= width as i32 || legend.is_empty();
 
-    write(area, title, &anchored(bold(17), HPos::Left, VPos::Center), (left, px(20)))?;
-    let (mut x, y) =
-        if one_line { (width as i32 - legend_width, px(20)) } else { (left, px(43)) };
+    write(
+        area,
+        title,
+        &anchored(bold(17), HPos::Left, VPos::Center),
+        (left, px(20)),
+    )?;
+    let (mut x, y) = if one_line {
+        (width as i32 - legend_width, px(20))
+    } else {
+        (left, px(43))
+    };
     for ((name, color), step) in legend.iter().zip(widths) {
-        fill(area, (x, y - px(2)), (x + swatch, y + px(2)), color.filled())?;
+        fill(
+            area,
+            (x, y - px(2)),
+            (x + swatch, y + px(2)),
+            color.filled(),
+        )?;
         let style = anchored(text(13), HPos::Left, VPos::Center);
         write(area, name, &style, (x + swatch + gap, y))?;
         x += step;
@@ -129,5 +145,4 @@ pub(super) fn frame<'a>(
 }
 
 /// The error type of everything drawn on a [`Canvas`].
-pub(super) type CanvasError =
-    DrawingAreaErrorKind<<Canvas<'static> as DrawingBackend>::ErrorType>;
+pub(super) type CanvasError = DrawingAreaErrorKind<<Canvas<'static> as DrawingBackend>::ErrorType>;
