@@ -118,9 +118,9 @@ mod tests {
         add_to_rows(&mut grown, &rows, &acc);
         for i in 0..9_u32 {
             let times = rows.iter().filter(|&&r| r == i).count() as f32;
-            for j in 0..n {
+            for (j, a) in acc.iter().enumerate() {
                 let k = i as usize * n + j;
-                assert_eq!(grown[k], matrix[k] + times * acc[j]);
+                assert_eq!(grown[k], matrix[k] + times * a);
             }
         }
 

@@ -64,7 +64,7 @@ pub struct EpropConfig {
 impl Default for EpropConfig {
     fn default() -> Self {
         Self {
-            c_reg: 1.0,
+            c_reg: 300.0,
             f_target_hz: 15.0,
             average_gradient: true,
         }

@@ -34,7 +34,7 @@ impl Default for Augment {
         Self {
             width: 32,
             height: 32,
-            shift: 2,
+            shift: 3,
             flip_horizontal: false,
             flip_vertical: false,
             drop: 0.3,

@@ -1,0 +1,68 @@
+//! A tick allocates nothing, in the encoder and in the classifier, with and without a label.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use saccade_engine::encoder::{Encoder, EncoderConfig};
+use saccade_engine::learning::optimizer::{Optimizer, OptimizerConfig};
+use saccade_engine::models::classifier::Classifier;
+use saccade_engine::models::config::ClassifierConfig;
+
+struct Counting;
+
+thread_local! {
+    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
+}
+
+// SAFETY: every call goes to the system's allocator unchanged; counting touches
+// only a thread-local integer that needs no allocation.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.with(|count| count.set(count.get() + 1));
+        // SAFETY: the caller's promises are passed on.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: the caller's promises are passed on.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+#[test]
+fn a_tick_allocates_nothing() {
+    let mut encoder = Encoder::new(EncoderConfig::default()).unwrap();
+    let mut classifier = Classifier::new(ClassifierConfig::default(), 1).unwrap();
+    let adam = OptimizerConfig::default();
+    let mut adam = Optimizer::new(adam, &classifier.network().topology).unwrap();
+    let mut rng = ChaCha8Rng::seed_from_u64(2);
+    let mut spikes = 0;
+    for interval in 0..2 {
+        let before = ALLOCATIONS.with(Cell::get);
+        encoder.begin_interval();
+        classifier.begin_interval();
+        // Beyond `max_ticks` too: what is no longer recorded must not grow either.
+        for tick in 0..1100 {
+            for _ in 0..200 {
+                let (x, y) = (rng.random_range(0..128), rng.random_range(0..128));
+                encoder.push(x, y, rng.random()).unwrap();
+            }
+            for &id in encoder.tick() {
+                classifier.push_spike(id).unwrap();
+            }
+            classifier.tick((tick > 50).then_some(2)).unwrap();
+            spikes += classifier.hidden_spikes().len();
+        }
+        assert_eq!(ALLOCATIONS.with(Cell::get) - before, 0);
+        classifier.learn().unwrap();
+        classifier.apply(&mut adam, 1.0).unwrap();
+        if interval == 0 {
+            assert!(spikes > 1000, "a silent network tests nothing: {spikes}");
+        }
+    }
+}
