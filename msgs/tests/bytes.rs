@@ -123,6 +123,7 @@ fn ros1_md5s_are_those_of_ros() {
         sensor_msgs::JointState::ros1_md5(),
         "3066dcd76a6cfaef579bd0f34173e9fd"
     );
+    assert_eq!(EventPacket::ros1_md5(), "8a6101b351a64529ac77bd8b71074e52");
     assert_eq!(
         dvs_msgs::EventArray::ros1_md5(),
         "5e8beee5a6c107e504c2e78903c224b8"
