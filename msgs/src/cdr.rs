@@ -164,16 +164,18 @@ impl Writer {
         self.bytes
     }
 
-    /// Pads with zeros to a multiple of `size` (CDR only).
+    /// Pads with zeros to a multiple of `size`, at most 8 (CDR only).
+    #[inline]
     pub fn align(&mut self, size: usize) {
         if self.encoding == Encoding::Cdr {
             let body = self.bytes.len() - HEADER_LEN;
-            let aligned = HEADER_LEN + body.next_multiple_of(size);
-            self.bytes.resize(aligned, 0);
+            let padding = body.next_multiple_of(size) - body;
+            self.bytes.extend_from_slice(&[0; 8][..padding]);
         }
     }
 
     /// Copies bytes as they are.
+    #[inline]
     pub fn raw(&mut self, bytes: &[u8]) {
         self.bytes.extend_from_slice(bytes);
     }
@@ -400,6 +402,7 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// Where there is no byte, or it is neither 0 nor 1.
+    #[inline]
     pub fn bool(&mut self) -> Result<bool, CdrError> {
         let offset = self.offset;
         match self.number("bool")? {

@@ -68,6 +68,7 @@ macro_rules! message {
                 $($crate::field::Field::put(&self.$field, w);)*
             }
 
+            #[inline]
             #[allow(unused_variables)]
             fn decode(r: &mut $crate::cdr::Reader<'_>) -> ::std::result::Result<Self, $crate::cdr::CdrError> {
                 const HIDDEN: Option<$crate::field::Hidden> =
