@@ -345,3 +345,107 @@ fn fill_normal(out: &mut [f32], deviation: f64, rng: &mut ChaCha8Rng) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::learning::optimizer::OptimizerConfig;
+
+    fn small() -> Classifier {
+        let config = ClassifierConfig {
+            n_in: 40,
+            n_lif: 20,
+            n_alif: 20,
+            max_ticks: 60,
+            input_gain: 2.0,
+            ..ClassifierConfig::default()
+        };
+        Classifier::new(config, 3).unwrap()
+    }
+
+    /// Inputs `10 class..10 class + 10` spike in turn.
+    fn show(classifier: &mut Classifier, class: usize, taught: bool) -> Decision {
+        classifier.begin_interval();
+        for tick in 0..60 {
+            for k in 0..3 {
+                let input = 10 * class + (3 * tick + 7 * k) % 10;
+                classifier.push_spike(input as u32).unwrap();
+            }
+            classifier.tick(taught.then_some(class)).unwrap();
+        }
+        classifier.decision()
+    }
+
+    /// One label per interval, one step per interval: as a node learns while it runs.
+    #[test]
+    fn it_learns_online_and_keeps_it_without_labels() {
+        let mut classifier = small();
+        let topology = classifier.network().topology;
+        let mut adam = Optimizer::new(OptimizerConfig::adam(0.02), &topology).unwrap();
+        let mut losses = Vec::new();
+        for presentation in 0..160 {
+            show(&mut classifier, presentation % 4, true);
+            losses.push(classifier.learn().unwrap().loss);
+            assert_eq!(classifier.apply(&mut adam, 1.0).unwrap(), 1);
+        }
+        let mean = |losses: &[f64]| losses.iter().sum::<f64>() / losses.len() as f64;
+        let (first, last) = (mean(&losses[..8]), mean(&losses[152..]));
+        assert!(last < 0.5 * first, "{first} {last}");
+        for class in 0..4 {
+            let decision = show(&mut classifier, class, false);
+            assert_eq!(decision.class, class);
+            assert!(decision.confidence > 0.5, "{decision:?}");
+            assert_eq!(classifier.learn(), None, "no label, nothing to learn");
+        }
+        assert_eq!(classifier.apply(&mut adam, 1.0).unwrap(), 0);
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused_and_changes_nothing() {
+        let mut classifier = small();
+        let error = classifier.push_spike(40).unwrap_err().to_string();
+        assert!(error.contains("input spike 40"), "{error}");
+        classifier.push_spike(5).unwrap();
+        classifier.push_spike(5).unwrap();
+        assert_eq!(
+            (classifier.refused_spikes(), classifier.merged_spikes()),
+            (1, 1)
+        );
+        let error = classifier.tick(Some(4)).unwrap_err().to_string();
+        assert!(
+            error.contains("class 4") && classifier.ticks() == 0,
+            "{error}"
+        );
+        // Queued spikes wait for the next tick; its own ones are new again.
+        classifier.tick(None).unwrap();
+        classifier.push_spike(5).unwrap();
+        assert_eq!(classifier.merged_spikes(), 1);
+    }
+
+    #[test]
+    fn probabilities_belong_to_the_decision() {
+        let mut classifier = small();
+        let mut p = [0.0; 4];
+        classifier.probabilities(&mut p);
+        assert_eq!(p, [0.25; 4], "no evidence, no preference");
+        let decision = show(&mut classifier, 1, false);
+        classifier.probabilities(&mut p);
+        assert!((p.iter().sum::<f32>() - 1.0).abs() < 1e-6);
+        assert!((p[decision.class] - decision.confidence).abs() < 1e-6);
+        assert!(p.iter().all(|&p| p <= decision.confidence + 1e-6));
+    }
+
+    /// Ticks beyond `max_ticks` run on; learning covers what was recorded.
+    #[test]
+    fn an_interval_may_outlast_its_record() {
+        let mut classifier = small();
+        classifier.begin_interval();
+        for tick in 0..100 {
+            classifier.push_spike(tick % 40).unwrap();
+            classifier.tick(Some(0)).unwrap();
+        }
+        assert_eq!(classifier.ticks(), 100);
+        let learnt_from = classifier.config().learn_from_tick;
+        assert_eq!(classifier.learn().unwrap().ticks, 60 - learnt_from);
+    }
+}
