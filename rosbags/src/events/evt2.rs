@@ -1,0 +1,195 @@
+//! Prophesee EVT2: words of 32 bits whose upper four tell their type.
+//!
+//! An event word holds the lower 6 bits of its time; `TIME_HIGH` tells the 28
+//! above them. A wrap (after 4.8 h) shows as `TIME_HIGH` falling by half its
+//! range or more.
+
+use saccade_msgs::Event;
+
+use super::words::Words;
+use super::{DecodeCounts, EventBatch, EventError, Geometry, Trigger};
+
+pub(super) const CD_OFF: u32 = 0x0;
+pub(super) const CD_ON: u32 = 0x1;
+pub(super) const TIME_HIGH: u32 = 0x8;
+pub(super) const EXT_TRIGGER: u32 = 0xA;
+pub(super) const OTHERS: u32 = 0xE;
+pub(super) const CONTINUED: u32 = 0xF;
+
+/// The clock of EVT2 and EVT2.1: what `TIME_HIGH` words have told.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct HighTime {
+    /// Time of the last `TIME_HIGH` with the rounds before it, µs.
+    pub base_us: u64,
+    pub known: bool,
+}
+
+impl HighTime {
+    const BITS: u32 = 28;
+
+    /// Takes the 28 bits of a `TIME_HIGH` word.
+    pub fn set(&mut self, high: u32) {
+        let high = u64::from(high & ((1 << Self::BITS) - 1));
+        let last = self.base_us >> 6 & ((1 << Self::BITS) - 1);
+        let mut rounds = self.base_us >> (Self::BITS + 6);
+        if last >= high + (1 << (Self::BITS - 1)) {
+            rounds += 1;
+        }
+        self.base_us = rounds << (Self::BITS + 6) | high << 6;
+        self.known = true;
+    }
+}
+
+/// Decodes an EVT2 stream; see the [module](self).
+#[derive(Debug, Clone)]
+pub struct Evt2Decoder {
+    geometry: Geometry,
+    words: Words<4>,
+    time: HighTime,
+    counts: DecodeCounts,
+}
+
+impl Evt2Decoder {
+    /// A decoder at the start of a stream. Events outside of `geometry` are counted,
+    /// not passed on.
+    pub fn new(geometry: Geometry) -> Self {
+        Self {
+            geometry,
+            words: Words::default(),
+            time: HighTime::default(),
+            counts: DecodeCounts::default(),
+        }
+    }
+
+    /// What could not be turned into events so far.
+    pub fn counts(&self) -> DecodeCounts {
+        self.counts
+    }
+
+    /// Tells that a part of the stream was lost: events are left out (and
+    /// counted) until the time is told anew.
+    pub fn resync(&mut self) {
+        self.counts.torn_bytes += self.words.drop_rest();
+        self.time.known = false;
+    }
+
+    /// Tells that the stream has ended.
+    pub fn finish(&mut self) {
+        self.counts.torn_bytes += self.words.drop_rest();
+    }
+
+    /// Decodes the next piece of the stream and appends what it holds to `out`.
+    pub fn decode(&mut self, bytes: &[u8], out: &mut EventBatch) {
+        let mut words = std::mem::take(&mut self.words);
+        words.feed(bytes, |w| self.decode_words(w, out));
+        self.words = words;
+    }
+
+    fn decode_words(&mut self, words: &[[u8; 4]], out: &mut EventBatch) {
+        let Geometry { width, height } = self.geometry;
+        let skip = if self.time.known {
+            0
+        } else {
+            self.skip_to_time(words)
+        };
+        let mut time = self.time;
+        let mut outside = 0u64;
+        let mut unknown = 0u64;
+        out.events.reserve(words.len() - skip);
+        for &bytes in &words[skip..] {
+            let word = u32::from_le_bytes(bytes);
+            let kind = word >> 28;
+            match kind {
+                CD_OFF | CD_ON => {
+                    let event = Event {
+                        t_us: time.base_us | u64::from(word >> 22 & 0x3F),
+                        x: (word >> 11 & 0x7FF) as u16,
+                        y: (word & 0x7FF) as u16,
+                        on: kind == CD_ON,
+                    };
+                    if event.x < width && event.y < height {
+                        out.events.push(event);
+                    } else {
+                        outside += 1;
+                    }
+                }
+                TIME_HIGH => time.set(word),
+                EXT_TRIGGER => out.triggers.push(Trigger {
+                    t_us: time.base_us | u64::from(word >> 22 & 0x3F),
+                    id: (word >> 8 & 0x1F) as u8,
+                    rising: word & 1 != 0,
+                }),
+                OTHERS | CONTINUED => {}
+                _ => unknown += 1,
+            }
+        }
+        self.time = time;
+        self.counts.outside += outside;
+        self.counts.unknown_words += unknown;
+    }
+
+    /// Index of the first `TIME_HIGH`; events before it are counted as unsynced.
+    fn skip_to_time(&mut self, words: &[[u8; 4]]) -> usize {
+        for (i, &bytes) in words.iter().enumerate() {
+            match u32::from_le_bytes(bytes) >> 28 {
+                TIME_HIGH => return i,
+                CD_OFF | CD_ON | EXT_TRIGGER => self.counts.unsynced += 1,
+                OTHERS | CONTINUED => {}
+                _ => self.counts.unknown_words += 1,
+            }
+        }
+        words.len()
+    }
+}
+
+/// Encodes events as EVT2.
+#[derive(Debug, Clone, Default)]
+pub struct Evt2Encoder {
+    high: Option<u64>,
+}
+
+impl Evt2Encoder {
+    /// An encoder at the start of a stream.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Appends the words of `events` to `out`.
+    ///
+    /// # Errors
+    /// If an address has more than 11 bits or a time more than 34 (4.8 h).
+    /// Events before that one are written.
+    pub fn encode(&mut self, events: &[Event], out: &mut Vec<u8>) -> Result<(), EventError> {
+        for (i, e) in events.iter().enumerate() {
+            if e.x > 0x7FF || e.y > 0x7FF {
+                let why = "addresses go up to 2047";
+                return Err(EventError::unencodable(i, *e, "evt2", why));
+            }
+            let high = e.t_us >> 6;
+            if high >> HighTime::BITS != 0 {
+                let why = "times go up to 2^34 us";
+                return Err(EventError::unencodable(i, *e, "evt2", why));
+            }
+            if self
+                .high
+                .is_some_and(|told| told >= high + (1 << (HighTime::BITS - 1)))
+            {
+                let why = "time steps back by 2.4 h or more";
+                return Err(EventError::unencodable(i, *e, "evt2", why));
+            }
+            if self.high != Some(high) {
+                self.high = Some(high);
+                out.extend_from_slice(&(TIME_HIGH << 28 | high as u32).to_le_bytes());
+            }
+            let kind = if e.on { CD_ON } else { CD_OFF };
+            let low = (e.t_us & 0x3F) as u32;
+            let word = kind << 28 | low << 22 | u32::from(e.x) << 11 | u32::from(e.y);
+            out.extend_from_slice(&word.to_le_bytes());
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+#[path = "evt2_tests.rs"]
+mod tests;
