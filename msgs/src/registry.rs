@@ -99,6 +99,7 @@ types! {
     ros1 saccade_msgs::ObjectTruth,
     ros1 saccade_msgs::SaccadePhase,
     ros1 saccade_msgs::Spikes,
+    ros1 saccade_msgs::TrialResult,
     ros1 sensor_msgs::CompressedImage,
     ros1 sensor_msgs::Image,
     ros1 sensor_msgs::Imu,

@@ -143,6 +143,40 @@ message! {
 }
 
 message! {
+    /// The verdict on one grasping trial. For scoring only.
+    pub struct TrialResult = "saccade_msgs/msg/TrialResult" {
+        /// When the trial ended.
+        header: Header,
+        /// Its number, from 1.
+        trial: u32,
+        /// The seed of its scene.
+        seed: u64,
+        /// What lay there; `background` where nothing did.
+        truth: String,
+        /// Name of the table's texture.
+        texture: String,
+        /// What the robot decided for; empty where it did not decide.
+        decision: String,
+        /// Probability of the decision, 0 to 1.
+        confidence: f32,
+        /// Time from the saccade's onset to the decision, in seconds.
+        decision_time_s: f64,
+        /// What the robot did.
+        outcome: String,
+        /// Why the verdict is what it is.
+        reason: String,
+        /// The verdict: lifted and held after the right decision, or still where nothing lay.
+        success: bool,
+        /// Whether an arm joint moved.
+        moved: bool,
+        /// How high the object rose, in metres.
+        lift_m: f64,
+        /// How long it stayed up, in seconds.
+        held_s: f64,
+    }
+}
+
+message! {
     /// One message of a service's or action's traffic, as recorded.
     #[derive(Eq, Hash)]
     pub struct Exchange = "saccade_msgs/msg/Exchange" {

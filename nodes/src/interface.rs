@@ -59,7 +59,12 @@ pub struct Endpoint {
 impl Endpoint {
     /// An endpoint with reliable QoS of depth 10, ROS 2's default.
     pub const fn new(name: &'static str, type_name: &'static str, doc: &'static str) -> Self {
-        Endpoint { name, type_name, qos: Qos::DEFAULT, doc }
+        Endpoint {
+            name,
+            type_name,
+            qos: Qos::DEFAULT,
+            doc,
+        }
     }
 
     /// The same with another QoS.
@@ -91,15 +96,24 @@ pub struct Qos {
 
 impl Qos {
     /// ROS 2's default profile: reliable, volatile, depth 10.
-    pub const DEFAULT: Qos =
-        Qos { reliability: Reliability::Reliable, depth: 10, transient_local: false };
+    pub const DEFAULT: Qos = Qos {
+        reliability: Reliability::Reliable,
+        depth: 10,
+        transient_local: false,
+    };
     /// `SensorDataQoS`: best effort; deeper than ROS's 5 because event packets
     /// come at up to 1 kHz.
-    pub const SENSOR: Qos =
-        Qos { reliability: Reliability::BestEffort, depth: 64, transient_local: false };
+    pub const SENSOR: Qos = Qos {
+        reliability: Reliability::BestEffort,
+        depth: 64,
+        transient_local: false,
+    };
     /// Reliable and latched, depth 1.
-    pub const LATCHED: Qos =
-        Qos { reliability: Reliability::Reliable, depth: 1, transient_local: true };
+    pub const LATCHED: Qos = Qos {
+        reliability: Reliability::Reliable,
+        depth: 1,
+        transient_local: true,
+    };
 
     /// The same profile with another depth.
     pub const fn depth(mut self, depth: usize) -> Self {
@@ -170,7 +184,13 @@ impl ParameterDecl {
         unit: &'static str,
         doc: &'static str,
     ) -> Self {
-        ParameterDecl { name, default: Default::Double(default), range: Some(range), unit, doc }
+        ParameterDecl {
+            name,
+            default: Default::Double(default),
+            range: Some(range),
+            unit,
+            doc,
+        }
     }
 
     /// A whole number with a range.
@@ -192,12 +212,24 @@ impl ParameterDecl {
 
     /// A switch.
     pub const fn switch(name: &'static str, default: bool, doc: &'static str) -> Self {
-        ParameterDecl { name, default: Default::Bool(default), range: None, unit: "", doc }
+        ParameterDecl {
+            name,
+            default: Default::Bool(default),
+            range: None,
+            unit: "",
+            doc,
+        }
     }
 
     /// A text.
     pub const fn text(name: &'static str, default: &'static str, doc: &'static str) -> Self {
-        ParameterDecl { name, default: Default::Text(default), range: None, unit: "", doc }
+        ParameterDecl {
+            name,
+            default: Default::Text(default),
+            range: None,
+            unit: "",
+            doc,
+        }
     }
 }
 

@@ -7,14 +7,29 @@
 //! else, so that the same node runs in simulated time, in real time and over
 //! a recording without knowing which.
 
+pub mod diagnostics;
+pub mod dvs_ingest;
+pub mod embedded_world;
+pub mod eprop_classifier;
+pub mod graph;
+pub mod host;
 pub mod interface;
+pub mod lockstep;
+pub mod microsaccade;
 pub mod node;
 pub mod parameters;
 pub mod payload;
+pub mod realtime;
+pub mod recording;
+pub mod referee;
+pub mod registry;
+pub mod replay;
+mod slot;
 
+pub use host::{HostError, NodeSpec, Observer, RunOptions, RunReport};
 pub use interface::{
-    Endpoint, Interface, ParameterDecl, Qos, Reliability, TimerDecl, Value,
+    Default, Endpoint, Interface, ParameterDecl, Qos, Reliability, TimerDecl, Value,
 };
-pub use node::{Context, GoalStatus, Health, Input, Level, Node, NodeError, Output};
+pub use node::{Context, Factory, GoalStatus, Health, Input, Level, Node, NodeError, Output};
 pub use parameters::{ParameterError, Parameters};
 pub use payload::{Payload, PayloadError};

@@ -46,27 +46,56 @@ impl GoalStatus {
 
 /// What a host hands to a node. Names are those of the node's [`Interface`].
 #[derive(Debug, Clone)]
+#[allow(missing_docs)] // Each variant's text says what its fields are.
 pub enum Input {
     /// First input of all, once, after configuration.
     Start,
     /// A message on a subscribed topic.
-    Message { topic: &'static str, payload: Payload },
+    Message {
+        topic: &'static str,
+        payload: Payload,
+    },
     /// A timer is due.
     Timer { name: &'static str },
     /// Server: a service request; answer with [`Context::respond`].
-    Request { service: &'static str, id: u64, payload: Payload },
+    Request {
+        service: &'static str,
+        id: u64,
+        payload: Payload,
+    },
     /// Client: the answer to [`Context::call`]; `None` when no server took it.
-    Response { service: &'static str, id: u64, payload: Option<Payload> },
+    Response {
+        service: &'static str,
+        id: u64,
+        payload: Option<Payload>,
+    },
     /// Server: a new goal; answer with [`Context::answer_goal`].
-    Goal { action: &'static str, id: u64, payload: Payload },
+    Goal {
+        action: &'static str,
+        id: u64,
+        payload: Payload,
+    },
     /// Server: a goal shall be cancelled.
     Cancel { action: &'static str, id: u64 },
     /// Client: the server took the goal or refused it.
-    GoalResponse { action: &'static str, id: u64, accepted: bool },
+    GoalResponse {
+        action: &'static str,
+        id: u64,
+        accepted: bool,
+    },
     /// Client: feedback of a running goal.
-    Feedback { action: &'static str, id: u64, payload: Payload },
+    Feedback {
+        action: &'static str,
+        id: u64,
+        payload: Payload,
+    },
     /// Client: a goal ended.
-    GoalResult { action: &'static str, id: u64, status: GoalStatus, payload: Payload },
+    GoalResult {
+        action: &'static str,
+        id: u64,
+        status: GoalStatus,
+        payload: Payload,
+    },
 }
 
 /// Severity of a log line, as in `rcl_interfaces/msg/Log`.
@@ -84,29 +113,64 @@ pub enum Level {
 
 /// What a node wants done.
 #[derive(Debug, Clone)]
+#[allow(missing_docs)] // Each variant's text says what its fields are.
 pub enum Output {
     /// Publish on a topic.
-    Publish { topic: &'static str, payload: Payload },
+    Publish {
+        topic: &'static str,
+        payload: Payload,
+    },
     /// Client: call a service.
-    Call { service: &'static str, id: u64, payload: Payload },
+    Call {
+        service: &'static str,
+        id: u64,
+        payload: Payload,
+    },
     /// Server: answer a request.
-    Respond { service: &'static str, id: u64, payload: Payload },
+    Respond {
+        service: &'static str,
+        id: u64,
+        payload: Payload,
+    },
     /// Client: send a goal.
-    SendGoal { action: &'static str, id: u64, payload: Payload },
+    SendGoal {
+        action: &'static str,
+        id: u64,
+        payload: Payload,
+    },
     /// Client: cancel a goal.
     CancelGoal { action: &'static str, id: u64 },
     /// Server: accept or refuse a goal.
-    AnswerGoal { action: &'static str, id: u64, accepted: bool },
+    AnswerGoal {
+        action: &'static str,
+        id: u64,
+        accepted: bool,
+    },
     /// Server: feedback.
-    Feedback { action: &'static str, id: u64, payload: Payload },
+    Feedback {
+        action: &'static str,
+        id: u64,
+        payload: Payload,
+    },
     /// Server: a goal ended.
-    FinishGoal { action: &'static str, id: u64, status: GoalStatus, payload: Payload },
+    FinishGoal {
+        action: &'static str,
+        id: u64,
+        status: GoalStatus,
+        payload: Payload,
+    },
     /// Change or stop (`None`) a timer; it is next due one period from now.
-    SetTimer { name: &'static str, period_ns: Option<i64> },
+    SetTimer {
+        name: &'static str,
+        period_ns: Option<i64>,
+    },
     /// A log line, to `/rosout` and the console.
     Log { level: Level, text: String },
     /// A latency sample in nanoseconds, for `/diagnostics`.
-    Latency { name: &'static str, nanoseconds: i64 },
+    Latency {
+        name: &'static str,
+        nanoseconds: i64,
+    },
     /// This run is over (a required node is done).
     Shutdown { reason: String },
 }
@@ -125,8 +189,18 @@ pub struct Context<'a> {
 impl<'a> Context<'a> {
     /// For hosts and unit tests: outputs are appended to `outputs`; `next_id`
     /// is the node's own counter of calls and goals.
-    pub fn new(now_ns: i64, origin_ns: i64, outputs: &'a mut Vec<Output>, next_id: &'a mut u64) -> Self {
-        Context { now_ns, origin_ns, outputs, next_id }
+    pub fn new(
+        now_ns: i64,
+        origin_ns: i64,
+        outputs: &'a mut Vec<Output>,
+        next_id: &'a mut u64,
+    ) -> Self {
+        Context {
+            now_ns,
+            origin_ns,
+            outputs,
+            next_id,
+        }
     }
 
     /// The stamp for message headers.
@@ -136,25 +210,40 @@ impl<'a> Context<'a> {
 
     /// Publishes a message.
     pub fn publish<M: Message>(&mut self, topic: &'static str, message: M) {
-        self.outputs.push(Output::Publish { topic, payload: Payload::new(message) });
+        self.outputs.push(Output::Publish {
+            topic,
+            payload: Payload::new(message),
+        });
     }
 
     /// Calls a service; the answer comes as [`Input::Response`] with this id.
     pub fn call<M: Message>(&mut self, service: &'static str, request: M) -> u64 {
         let id = self.new_id();
-        self.outputs.push(Output::Call { service, id, payload: Payload::new(request) });
+        self.outputs.push(Output::Call {
+            service,
+            id,
+            payload: Payload::new(request),
+        });
         id
     }
 
     /// Answers a service request.
     pub fn respond<M: Message>(&mut self, service: &'static str, id: u64, response: M) {
-        self.outputs.push(Output::Respond { service, id, payload: Payload::new(response) });
+        self.outputs.push(Output::Respond {
+            service,
+            id,
+            payload: Payload::new(response),
+        });
     }
 
     /// Sends an action goal; answers come with this id.
     pub fn send_goal<M: Message>(&mut self, action: &'static str, goal: M) -> u64 {
         let id = self.new_id();
-        self.outputs.push(Output::SendGoal { action, id, payload: Payload::new(goal) });
+        self.outputs.push(Output::SendGoal {
+            action,
+            id,
+            payload: Payload::new(goal),
+        });
         id
     }
 
@@ -165,12 +254,20 @@ impl<'a> Context<'a> {
 
     /// Accepts or refuses a goal.
     pub fn answer_goal(&mut self, action: &'static str, id: u64, accepted: bool) {
-        self.outputs.push(Output::AnswerGoal { action, id, accepted });
+        self.outputs.push(Output::AnswerGoal {
+            action,
+            id,
+            accepted,
+        });
     }
 
     /// Feedback on a running goal.
     pub fn feedback<M: Message>(&mut self, action: &'static str, id: u64, feedback: M) {
-        self.outputs.push(Output::Feedback { action, id, payload: Payload::new(feedback) });
+        self.outputs.push(Output::Feedback {
+            action,
+            id,
+            payload: Payload::new(feedback),
+        });
     }
 
     /// Ends a goal.
@@ -181,7 +278,12 @@ impl<'a> Context<'a> {
         status: GoalStatus,
         result: M,
     ) {
-        self.outputs.push(Output::FinishGoal { action, id, status, payload: Payload::new(result) });
+        self.outputs.push(Output::FinishGoal {
+            action,
+            id,
+            status,
+            payload: Payload::new(result),
+        });
     }
 
     /// Changes or stops a timer.
@@ -191,17 +293,25 @@ impl<'a> Context<'a> {
 
     /// Writes a log line.
     pub fn log(&mut self, level: Level, text: impl Into<String>) {
-        self.outputs.push(Output::Log { level, text: text.into() });
+        self.outputs.push(Output::Log {
+            level,
+            text: text.into(),
+        });
     }
 
     /// Reports a latency sample since `origin_ns`.
     pub fn latency_since(&mut self, name: &'static str, origin_ns: i64) {
-        self.outputs.push(Output::Latency { name, nanoseconds: self.now_ns - origin_ns });
+        self.outputs.push(Output::Latency {
+            name,
+            nanoseconds: self.now_ns - origin_ns,
+        });
     }
 
     /// Ends the run.
     pub fn shutdown(&mut self, reason: impl Into<String>) {
-        self.outputs.push(Output::Shutdown { reason: reason.into() });
+        self.outputs.push(Output::Shutdown {
+            reason: reason.into(),
+        });
     }
 
     fn new_id(&mut self) -> u64 {
@@ -231,6 +341,12 @@ pub trait Node: Send {
     /// Counters and state for `/diagnostics`; called about once a second.
     fn health(&self) -> Health {
         Health::default()
+    }
+
+    /// Wall seconds spent in parts of the node, by name, for speed reports.
+    /// Kept apart from [`Node::health`] because it differs from run to run.
+    fn profile(&self) -> Vec<(&'static str, f64)> {
+        Vec::new()
     }
 }
 

@@ -55,7 +55,11 @@ pub struct Parameters {
 impl Parameters {
     /// All defaults.
     pub fn defaults(interface: &'static Interface) -> Self {
-        let values = interface.parameters.iter().map(|p| p.default.value()).collect();
+        let values = interface
+            .parameters
+            .iter()
+            .map(|p| p.default.value())
+            .collect();
         Parameters { interface, values }
     }
 
@@ -109,7 +113,11 @@ impl Parameters {
                     value: number,
                     low,
                     high,
-                    unit: if decl.unit.is_empty() { String::new() } else { format!(" {}", decl.unit) },
+                    unit: if decl.unit.is_empty() {
+                        String::new()
+                    } else {
+                        format!(" {}", decl.unit)
+                    },
                 });
             }
         }
@@ -160,18 +168,27 @@ impl Parameters {
     }
 
     fn slot(&self, name: &str) -> Option<usize> {
-        self.interface.parameters.iter().position(|p| p.name == name)
+        self.interface
+            .parameters
+            .iter()
+            .position(|p| p.name == name)
     }
 
     fn declaration(&self, name: &str) -> Result<&'static ParameterDecl, ParameterError> {
-        self.slot(name).map(|i| &self.interface.parameters[i]).ok_or_else(|| {
-            let known: Vec<_> = self.interface.parameters.iter().map(|p| p.name).collect();
-            ParameterError::Unknown {
-                node: self.interface.name.to_owned(),
-                name: name.to_owned(),
-                known: if known.is_empty() { "none".into() } else { known.join(", ") },
-            }
-        })
+        self.slot(name)
+            .map(|i| &self.interface.parameters[i])
+            .ok_or_else(|| {
+                let known: Vec<_> = self.interface.parameters.iter().map(|p| p.name).collect();
+                ParameterError::Unknown {
+                    node: self.interface.name.to_owned(),
+                    name: name.to_owned(),
+                    known: if known.is_empty() {
+                        "none".into()
+                    } else {
+                        known.join(", ")
+                    },
+                }
+            })
     }
 
     fn type_error(&self, decl: &ParameterDecl, value: String) -> ParameterError {

@@ -44,7 +44,10 @@ impl<M: Message> AnyMessage for M {
 #[derive(Clone)]
 enum Repr {
     Typed(Arc<dyn AnyMessage>),
-    Cdr { type_name: Arc<str>, bytes: Arc<[u8]> },
+    Cdr {
+        type_name: Arc<str>,
+        bytes: Arc<[u8]>,
+    },
 }
 
 /// A message, shared and immutable. Cloning costs a reference count.
@@ -59,7 +62,10 @@ impl Payload {
 
     /// Wraps CDR bytes (with their 4-byte encapsulation header).
     pub fn from_cdr(type_name: impl Into<Arc<str>>, bytes: impl Into<Arc<[u8]>>) -> Self {
-        Payload(Repr::Cdr { type_name: type_name.into(), bytes: bytes.into() })
+        Payload(Repr::Cdr {
+            type_name: type_name.into(),
+            bytes: bytes.into(),
+        })
     }
 
     /// ROS type name.
@@ -76,8 +82,10 @@ impl Payload {
     /// # Errors
     /// Another type, or bytes that do not decode.
     pub fn get<M: Message>(&self) -> Result<Arc<M>, PayloadError> {
-        let wrong =
-            || PayloadError::Type { found: self.type_name().to_owned(), expected: M::TYPE_NAME };
+        let wrong = || PayloadError::Type {
+            found: self.type_name().to_owned(),
+            expected: M::TYPE_NAME,
+        };
         match &self.0 {
             Repr::Typed(m) => {
                 let any: Arc<dyn Any + Send + Sync> = m.clone();
@@ -89,7 +97,10 @@ impl Payload {
                 }
                 saccade_msgs::from_cdr(bytes)
                     .map(Arc::new)
-                    .map_err(|source| PayloadError::Cdr { type_name: M::TYPE_NAME, source })
+                    .map_err(|source| PayloadError::Cdr {
+                        type_name: M::TYPE_NAME,
+                        source,
+                    })
             }
         }
     }

@@ -279,6 +279,18 @@ impl Simulation {
         })
     }
 
+    /// Pose of a link in the world, by model and link index of the description.
+    #[must_use]
+    pub fn link_pose_at(&self, model: usize, link: usize) -> Pose {
+        self.physics.link_pose(model, link)
+    }
+
+    /// Where every model of the description was put.
+    #[must_use]
+    pub fn placements(&self) -> &[Placement] {
+        &self.placements
+    }
+
     /// Frames of all jointed links.
     pub fn frames(&self) -> impl Iterator<Item = LinkFrame<'_>> + '_ {
         self.world

@@ -1,0 +1,498 @@
+//! `eprop_classifier`: a recurrent spiking network that decides while events
+//! arrive, and learns by e-prop while label messages tell it what it sees.
+//!
+//! The network ticks once a millisecond from a saccade's onset on. Spikes that
+//! arrive are delivered at the next tick. Running decisions are published
+//! every `decision_period`, the final one after `decide_after` or when the
+//! saccade ends, whichever comes first.
+
+use crate::interface::{Endpoint, Interface, ParameterDecl, Qos, TimerDecl};
+use crate::node::{Context, Health, Input, Level, Node, NodeError};
+use crate::parameters::Parameters;
+use saccade_engine::learning::optimizer::{Optimizer, OptimizerConfig};
+use saccade_engine::models::classifier::Classifier;
+use saccade_engine::models::config::ClassifierConfig;
+use saccade_msgs::CLASSES;
+use saccade_msgs::saccade_msgs::{Activity, Decision, Label, SaccadePhase, Spikes};
+use saccade_msgs::vision_msgs::{Classification, ObjectHypothesis};
+use std::collections::VecDeque;
+use std::path::Path;
+
+/// Spikes that may wait for their tick.
+const QUEUE: usize = 1 << 20;
+/// Ticks between [`Activity`] messages.
+const ACTIVITY_TICKS: usize = 5;
+
+/// The node's declarations.
+pub static INTERFACE: Interface = Interface {
+    name: "eprop_classifier",
+    doc: "Recurrent LIF/ALIF network that classifies while events arrive and learns with e-prop.",
+    publishers: &[
+        Endpoint::new(
+            "decision",
+            "saccade_msgs/msg/Decision",
+            "Running decisions, then the final one.",
+        )
+        .qos(Qos::DEFAULT.depth(64)),
+        Endpoint::new(
+            "classification",
+            "vision_msgs/msg/Classification",
+            "The final decision, all classes with scores.",
+        ),
+        Endpoint::new(
+            "activity",
+            "saccade_msgs/msg/Activity",
+            "Readout and probabilities every 5 ms during a saccade.",
+        )
+        .qos(Qos::SENSOR),
+        Endpoint::new(
+            "hidden_spikes",
+            "saccade_msgs/msg/Spikes",
+            "Spikes of the recurrent layer, one message per decision period.",
+        )
+        .qos(Qos::SENSOR.depth(256)),
+    ],
+    subscriptions: &[
+        Endpoint::new("spikes", "saccade_msgs/msg/Spikes", "Input spikes.")
+            .qos(Qos::SENSOR.depth(256)),
+        Endpoint::new(
+            "saccade",
+            "saccade_msgs/msg/SaccadePhase",
+            "An onset starts an interval, its end ends it.",
+        )
+        .qos(Qos::DEFAULT.depth(32)),
+        Endpoint::new(
+            "label",
+            "saccade_msgs/msg/Label",
+            "The learning signal: what lies there, while `learn` is true.",
+        ),
+    ],
+    parameters: &[
+        ParameterDecl::text(
+            "weights",
+            "",
+            "Weights file (safetensors) of `saccade train`; empty starts untrained.",
+        ),
+        ParameterDecl::integer(
+            "seed",
+            1,
+            (0, i64::MAX),
+            "",
+            "Seed of the weights where none are loaded.",
+        ),
+        ParameterDecl::switch(
+            "learn",
+            true,
+            "Label messages change the weights at the end of a saccade.",
+        ),
+        ParameterDecl::double(
+            "learning_rate",
+            0.002,
+            (0.0, 1.0),
+            "",
+            "Adam's step size for learning while running.",
+        ),
+        ParameterDecl::double(
+            "decide_after",
+            0.3,
+            (0.01, 10.0),
+            "s",
+            "The final decision falls this long after onset.",
+        ),
+        ParameterDecl::double(
+            "decision_period",
+            0.01,
+            (0.001, 1.0),
+            "s",
+            "Between running decisions.",
+        ),
+        ParameterDecl::double(
+            "interval",
+            0.0,
+            (0.0, 60.0),
+            "s",
+            "Without saccade messages: start a new interval this often; 0 waits for an onset.",
+        ),
+    ],
+    timers: &[TimerDecl {
+        name: "tick",
+        period_ns: 1_000_000,
+    }],
+    ..Interface::EMPTY
+};
+
+/// Makes the node and loads its weights.
+///
+/// # Errors
+/// Weights that cannot be read or are of another topology.
+pub fn create(parameters: &Parameters) -> Result<Box<dyn Node>, NodeError> {
+    let wrong = |reason: String| NodeError::Configuration {
+        node: "eprop_classifier",
+        reason,
+    };
+    let weights = parameters.text("weights");
+    let classifier = if weights.is_empty() {
+        let seed = parameters.integer("seed") as u64;
+        Classifier::new(ClassifierConfig::default(), seed).map_err(|e| wrong(e.to_string()))?
+    } else {
+        Classifier::load(Path::new(weights))
+            .map_err(|e| wrong(format!("weights '{weights}': {e}")))?
+    };
+    let config = classifier.config();
+    if config.n_out != CLASSES.len() {
+        return Err(wrong(format!(
+            "weights '{weights}' know {} classes, expected {} ({}); train them on such a data set",
+            config.n_out,
+            CLASSES.len(),
+            CLASSES.join(", ")
+        )));
+    }
+    let decide_ticks = (parameters.double("decide_after") * 1e3).round() as usize;
+    if decide_ticks > config.max_ticks {
+        return Err(wrong(format!(
+            "parameter 'decide_after' = {} s is beyond the {} ticks these weights were made for",
+            parameters.double("decide_after"),
+            config.max_ticks
+        )));
+    }
+    let optimizer = OptimizerConfig::adam(parameters.double("learning_rate"));
+    let optimizer =
+        Optimizer::new(optimizer, &config.topology()).map_err(|e| wrong(e.to_string()))?;
+    Ok(Box::new(EpropClassifier {
+        probabilities: vec![0.0; config.n_out],
+        inputs: config.n_in as u32,
+        hidden: (config.n_lif + config.n_alif) as u32,
+        classifier,
+        optimizer,
+        learn: parameters.switch("learn"),
+        decide_ticks,
+        period_ticks: ((parameters.double("decision_period") * 1e3).round() as usize).max(1),
+        interval_ticks: (parameters.double("interval") * 1e3).round() as usize,
+        queue: VecDeque::with_capacity(1 << 14),
+        active: false,
+        decided: false,
+        saccade: 0,
+        onset_ns: 0,
+        target: None,
+        events: 0,
+        spikes_out: Spikes::default(),
+        counts: Counts::default(),
+    }))
+}
+
+#[derive(Debug, Default, Clone, Copy)]
+struct Counts {
+    ticks: u64,
+    spikes: u64,
+    idle: u64,
+    overflow: u64,
+    wrong_size: u64,
+    decisions: u64,
+    learnt: u64,
+    hidden: u64,
+}
+
+/// A spike that waits: ticks to go, input, when its packet came.
+#[derive(Debug, Clone, Copy)]
+struct Waiting {
+    due_tick: u64,
+    input: u32,
+    origin_ns: i64,
+}
+
+struct EpropClassifier {
+    classifier: Classifier,
+    optimizer: Optimizer<f32>,
+    probabilities: Vec<f32>,
+    inputs: u32,
+    hidden: u32,
+    learn: bool,
+    decide_ticks: usize,
+    period_ticks: usize,
+    interval_ticks: usize,
+    queue: VecDeque<Waiting>,
+    active: bool,
+    decided: bool,
+    saccade: u32,
+    onset_ns: i64,
+    target: Option<usize>,
+    events: u64,
+    spikes_out: Spikes,
+    counts: Counts,
+}
+
+impl EpropClassifier {
+    fn begin(&mut self, saccade: u32, now_ns: i64) {
+        self.classifier.begin_interval();
+        self.queue.clear();
+        self.active = true;
+        self.decided = false;
+        self.saccade = saccade;
+        self.onset_ns = now_ns;
+        self.events = 0;
+        self.spikes_out = Spikes {
+            population: "hidden".into(),
+            size: self.hidden,
+            ..std::mem::take(&mut self.spikes_out)
+        };
+    }
+
+    fn enqueue(&mut self, spikes: &Spikes, ctx: &mut Context<'_>) {
+        if spikes.size != self.inputs {
+            self.counts.wrong_size += 1;
+            if self.counts.wrong_size == 1 {
+                let (got, expected) = (spikes.size, self.inputs);
+                ctx.log(
+                    Level::Error,
+                    format!(
+                        "spikes of a population of {got}, the network has {expected} inputs; \
+                         set dvs_ingest's 'out' to what the weights were trained with"
+                    ),
+                );
+            }
+            return;
+        }
+        if !self.active {
+            self.counts.idle += spikes.ids.len() as u64;
+            return;
+        }
+        for (input, offset_us) in spikes.ids.iter().zip(&spikes.offsets_us) {
+            if self.queue.len() >= QUEUE {
+                self.counts.overflow += 1;
+                continue;
+            }
+            let due_tick = self.counts.ticks + 1 + u64::from(offset_us / 1000);
+            self.queue.push_back(Waiting {
+                due_tick,
+                input: *input,
+                origin_ns: ctx.origin_ns,
+            });
+        }
+    }
+
+    fn tick(&mut self, ctx: &mut Context<'_>) {
+        if self.interval_ticks > 0
+            && (!self.active || self.classifier.ticks() >= self.interval_ticks)
+        {
+            if self.active {
+                self.finish(ctx);
+            }
+            self.begin(self.saccade + 1, ctx.now_ns);
+        }
+        if !self.active {
+            return;
+        }
+        self.counts.ticks += 1;
+        let mut oldest_ns = i64::MAX;
+        while let Some(waiting) = self
+            .queue
+            .front()
+            .filter(|w| w.due_tick <= self.counts.ticks)
+        {
+            oldest_ns = oldest_ns.min(waiting.origin_ns);
+            // Out of range cannot be: the population's size was checked; merged ones are counted.
+            let _ = self.classifier.push_spike(waiting.input);
+            self.queue.pop_front();
+            self.counts.spikes += 1;
+            self.events += 1;
+        }
+        if oldest_ns < i64::MAX {
+            ctx.latency_since("packet to engine", oldest_ns);
+        }
+        // The target was checked against the classes when it came.
+        let _ = self.classifier.tick(self.target);
+        self.collect_spikes(ctx.now_ns);
+        let ticks = self.classifier.ticks();
+        if ticks.is_multiple_of(ACTIVITY_TICKS) {
+            self.publish_activity(ctx);
+        }
+        if !self.decided && ticks >= self.decide_ticks {
+            self.decide(true, ctx);
+        } else if ticks.is_multiple_of(self.period_ticks) {
+            self.publish_spikes(ctx);
+            if !self.decided {
+                self.decide(false, ctx);
+            }
+        }
+        if ticks >= self.classifier.config().max_ticks {
+            self.finish(ctx);
+        }
+    }
+
+    fn collect_spikes(&mut self, now_ns: i64) {
+        if self.spikes_out.ids.is_empty() {
+            self.spikes_out.header.stamp = saccade_msgs::builtin_interfaces::Time::from_ns(now_ns);
+        }
+        let offset_us = ((now_ns - self.spikes_out.header.stamp.to_ns()).max(0) / 1000) as u32;
+        for id in self.classifier.hidden_spikes() {
+            self.counts.hidden += 1;
+            self.spikes_out.ids.push(*id);
+            self.spikes_out.offsets_us.push(offset_us);
+        }
+    }
+
+    fn publish_spikes(&mut self, ctx: &mut Context<'_>) {
+        if self.spikes_out.ids.is_empty() {
+            return;
+        }
+        let next = Spikes {
+            population: self.spikes_out.population.clone(),
+            size: self.hidden,
+            seq: self.spikes_out.seq + 1,
+            ..Spikes::default()
+        };
+        ctx.publish(
+            "hidden_spikes",
+            std::mem::replace(&mut self.spikes_out, next),
+        );
+    }
+
+    fn publish_activity(&mut self, ctx: &mut Context<'_>) {
+        self.classifier.probabilities(&mut self.probabilities);
+        let mut activity = Activity {
+            classes: CLASSES.map(str::to_owned).to_vec(),
+            evidence: self.classifier.readout().to_vec(),
+            probabilities: self.probabilities.clone(),
+            rate_hz: self.classifier.hidden_spikes().len() as f32 / (self.hidden as f32 * 1e-3),
+            tick: self.counts.ticks,
+            ..Activity::default()
+        };
+        activity.header.stamp = ctx.stamp();
+        ctx.publish("activity", activity);
+    }
+
+    fn decide(&mut self, last: bool, ctx: &mut Context<'_>) {
+        self.classifier.probabilities(&mut self.probabilities);
+        let decision = self.classifier.decision();
+        self.counts.decisions += 1;
+        self.decided |= last;
+        let mut message = Decision {
+            saccade_id: self.saccade,
+            label: CLASSES[decision.class].into(),
+            class_id: decision.class as i32,
+            confidence: decision.confidence,
+            probabilities: self.probabilities.clone(),
+            r#final: last,
+            since_onset_s: (ctx.now_ns - self.onset_ns) as f32 / 1e9,
+            events: self.events,
+            ..Decision::default()
+        };
+        message.header.stamp = ctx.stamp();
+        ctx.publish("decision", message);
+        if last {
+            let results =
+                CLASSES
+                    .iter()
+                    .zip(&self.probabilities)
+                    .map(|(class, p)| ObjectHypothesis {
+                        class_id: (*class).to_owned(),
+                        score: f64::from(*p),
+                    });
+            let mut all = Classification {
+                results: results.collect(),
+                ..Classification::default()
+            };
+            all.header.stamp = ctx.stamp();
+            ctx.publish("classification", all);
+        }
+    }
+
+    /// Ends the interval: decides if that is still to be done, then learns.
+    fn finish(&mut self, ctx: &mut Context<'_>) {
+        if !self.active {
+            return;
+        }
+        if !self.decided {
+            self.decide(true, ctx);
+        }
+        self.publish_spikes(ctx);
+        self.active = false;
+        if self.target.is_some() && self.learn && self.classifier.learn().is_some() {
+            match self.classifier.apply(&mut self.optimizer, 1.0) {
+                Ok(n) => self.counts.learnt += n as u64,
+                Err(error) => ctx.log(Level::Error, error.to_string()),
+            }
+        }
+    }
+
+    fn labelled(&mut self, label: &Label, ctx: &mut Context<'_>) {
+        let class = usize::try_from(label.class_id)
+            .ok()
+            .filter(|c| *c < CLASSES.len());
+        self.target = class.filter(|_| label.learn && self.learn);
+        if class.is_none() && label.learn {
+            let (name, id) = (&label.label, label.class_id);
+            ctx.log(
+                Level::Warn,
+                format!("label '{name}' ({id}) is no class of this network; not learnt"),
+            );
+        }
+    }
+}
+
+impl Node for EpropClassifier {
+    fn interface(&self) -> &'static Interface {
+        &INTERFACE
+    }
+
+    fn handle(&mut self, input: Input, ctx: &mut Context<'_>) {
+        let result = match input {
+            Input::Timer { .. } => {
+                self.tick(ctx);
+                Ok(())
+            }
+            Input::Message {
+                topic: "spikes",
+                payload,
+            } => payload
+                .get::<Spikes>()
+                .map(|spikes| self.enqueue(&spikes, ctx)),
+            Input::Message {
+                topic: "saccade",
+                payload,
+            } => payload.get::<SaccadePhase>().map(|phase| {
+                self.finish(ctx);
+                if phase.moving {
+                    self.begin(phase.id, ctx.now_ns);
+                }
+            }),
+            Input::Message {
+                topic: "label",
+                payload,
+            } => payload
+                .get::<Label>()
+                .map(|label| self.labelled(&label, ctx)),
+            _ => Ok(()),
+        };
+        if let Err(error) = result {
+            ctx.log(Level::Warn, error.to_string());
+        }
+    }
+
+    fn health(&self) -> Health {
+        let c = self.counts;
+        let values: [(&str, u64); 10] = [
+            ("ticks", c.ticks),
+            ("input spikes delivered", c.spikes),
+            ("input spikes between saccades", c.idle),
+            ("input spikes merged", self.classifier.merged_spikes()),
+            ("input spikes dropped at a full queue", c.overflow),
+            ("messages of another population", c.wrong_size),
+            ("hidden spikes", c.hidden),
+            ("decisions", c.decisions),
+            ("intervals learnt", c.learnt),
+            ("waiting spikes", self.queue.len() as u64),
+        ];
+        let warning = if c.wrong_size > 0 {
+            Some("spikes of another population arrive".to_owned())
+        } else if c.overflow > 0 {
+            Some(format!("{} spikes were dropped", c.overflow))
+        } else {
+            None
+        };
+        Health {
+            warning,
+            values: values.map(|(k, v)| (k.to_owned(), v.to_string())).to_vec(),
+        }
+    }
+}

@@ -1,0 +1,244 @@
+//! The lockstep host: simulated time, one thread, bit-reproducible, as fast
+//! as the CPU allows.
+//!
+//! Time jumps from one due timer to the next. Timers due at the same moment
+//! fire in the order of the nodes in the launch file; what they cause is
+//! delivered first in, first out, before time goes on.
+
+use crate::diagnostics;
+use crate::graph::{Delivery, Graph};
+use crate::host::{HostError, NodeSpec, Observer, RunOptions, RunReport};
+use crate::node::{Input, Output};
+use crate::payload::Payload;
+use crate::recording::Recorder;
+use crate::slot::Slot;
+use std::collections::VecDeque;
+use std::time::Instant;
+
+/// More exchanges than this at one moment mean that nodes answer each other for ever.
+const EXCHANGES_AT_ONCE: usize = 1_000_000;
+/// How often nodes report on `/diagnostics`.
+const DIAGNOSTICS_NS: i64 = 1_000_000_000;
+
+/// Runs nodes until one asks for the end or the time is up.
+///
+/// # Errors
+/// What [`Graph::build`] finds, a recording that cannot be written, a livelock.
+pub fn run(specs: &[NodeSpec], options: RunOptions) -> Result<RunReport, HostError> {
+    Lockstep::new(specs, options)?.run()
+}
+
+struct Lockstep {
+    graph: Graph,
+    slots: Vec<Slot>,
+    queue: VecDeque<Delivery>,
+    recorder: Option<Recorder>,
+    observer: Box<dyn Observer>,
+    now_ns: i64,
+    end_ns: i64,
+    published: Vec<u64>,
+    exchanges: u32,
+    ended: Option<String>,
+}
+
+impl Lockstep {
+    fn new(specs: &[NodeSpec], options: RunOptions) -> Result<Self, HostError> {
+        let (graph, instances) = Graph::build(specs)?;
+        let recorder = match &options.record {
+            Some(path) => Some(Recorder::create(path, specs, &graph)?),
+            None => None,
+        };
+        let slots: Vec<_> = instances.into_iter().map(|i| Slot::new(i, 0)).collect();
+        Ok(Lockstep {
+            published: vec![0; graph.topics.len()],
+            graph,
+            slots,
+            queue: VecDeque::with_capacity(256),
+            recorder,
+            observer: options.observer,
+            now_ns: 0,
+            end_ns: options.duration_ns.unwrap_or(i64::MAX),
+            exchanges: 0,
+            ended: None,
+        })
+    }
+
+    fn run(mut self) -> Result<RunReport, HostError> {
+        let begun = Instant::now();
+        for to in 0..self.slots.len() {
+            self.deliver_later(to, Input::Start, 0);
+        }
+        self.drain()?;
+        let mut diagnostics_ns = DIAGNOSTICS_NS;
+        while self.ended.is_none() {
+            let Some(due_ns) = self.slots.iter().filter_map(Slot::next_due_ns).min() else {
+                self.ended = Some("no timer is running any more".into());
+                break;
+            };
+            if due_ns > self.end_ns {
+                self.now_ns = self.end_ns;
+                break;
+            }
+            self.now_ns = due_ns;
+            self.fire_timers();
+            self.drain()?;
+            if self.now_ns >= diagnostics_ns {
+                diagnostics_ns += DIAGNOSTICS_NS;
+                self.diagnose()?;
+            }
+        }
+        self.diagnose()?;
+        self.report(begun.elapsed().as_secs_f64())
+    }
+
+    fn fire_timers(&mut self) {
+        for to in 0..self.slots.len() {
+            for i in 0..self.slots[to].timers.len() {
+                let timer = &mut self.slots[to].timers[i];
+                if let Some(period_ns) = timer.period_ns
+                    && timer.due_ns == self.now_ns
+                {
+                    timer.due_ns += period_ns;
+                    let name = timer.name;
+                    self.deliver_later(to, Input::Timer { name }, 0);
+                }
+            }
+        }
+    }
+
+    fn deliver_later(&mut self, to: usize, input: Input, sequence: u32) {
+        self.queue.push_back(Delivery {
+            to,
+            input,
+            origin_ns: self.now_ns,
+            sequence,
+        });
+    }
+
+    fn drain(&mut self) -> Result<(), HostError> {
+        let mut count = 0;
+        while let Some(delivery) = self.queue.pop_front() {
+            count += 1;
+            if count > EXCHANGES_AT_ONCE {
+                return Err(HostError::Livelock {
+                    now_ns: self.now_ns,
+                    limit: EXCHANGES_AT_ONCE,
+                    last: format!(
+                        "{:?} to {}",
+                        delivery.input, self.slots[delivery.to].instance.name
+                    ),
+                });
+            }
+            self.deliver(delivery)?;
+            if self.ended.is_some() {
+                self.queue.clear();
+            }
+        }
+        Ok(())
+    }
+
+    fn deliver(&mut self, delivery: Delivery) -> Result<(), HostError> {
+        let Delivery {
+            to,
+            input,
+            origin_ns,
+            sequence,
+        } = delivery;
+        if let Some(recorder) = &mut self.recorder {
+            recorder.input(to, self.now_ns, self.slots[to].tick, &input, sequence)?;
+        }
+        let mut outputs = self.slots[to].drive(input, self.now_ns, origin_ns);
+        for output in outputs.drain(..) {
+            self.route(to, output)?;
+        }
+        self.slots[to].recycle(outputs);
+        Ok(())
+    }
+
+    fn route(&mut self, from: usize, output: Output) -> Result<(), HostError> {
+        match output {
+            Output::Publish { topic, payload } => {
+                if let Some(topic) = self.graph.publishes(from, topic) {
+                    self.publish(from, topic, payload)?;
+                }
+            }
+            Output::Log { level, text } => {
+                let node = &self.slots[from].instance.name;
+                self.observer.log(self.now_ns, node, level, &text);
+                if let Some(recorder) = &mut self.recorder {
+                    recorder.log(self.now_ns, node, level, &text)?;
+                }
+            }
+            Output::Shutdown { reason } => self.ended = Some(reason),
+            Output::SetTimer { .. } | Output::Latency { .. } => {}
+            exchange => {
+                if let Some((to, input)) = self.graph.exchange(from, exchange) {
+                    self.exchanges += 1;
+                    let sequence = self.exchanges;
+                    if let Some(recorder) = &mut self.recorder {
+                        recorder.exchange(from, self.now_ns, &input, sequence)?;
+                    }
+                    self.deliver_later(to, input, sequence);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn publish(&mut self, from: usize, topic: usize, payload: Payload) -> Result<(), HostError> {
+        self.published[topic] += 1;
+        let sequence = self.published[topic] as u32;
+        let name = &self.graph.topics[topic].name;
+        self.observer
+            .message(self.now_ns, &self.slots[from].instance.name, name, &payload);
+        if let Some(recorder) = &mut self.recorder {
+            recorder.message(topic, self.now_ns, sequence, &payload)?;
+        }
+        for (to, own, _) in &self.graph.topics[topic].subscribers {
+            self.queue.push_back(Delivery {
+                to: *to,
+                input: Input::Message {
+                    topic: own,
+                    payload: payload.clone(),
+                },
+                origin_ns: self.now_ns,
+                sequence,
+            });
+        }
+        Ok(())
+    }
+
+    fn diagnose(&mut self) -> Result<(), HostError> {
+        let healths = self
+            .slots
+            .iter()
+            .map(|s| (s.instance.name.as_str(), s.instance.node.health()));
+        let message = Payload::new(diagnostics::array(self.now_ns, healths));
+        self.observer
+            .message(self.now_ns, "/host", diagnostics::TOPIC, &message);
+        if let Some(recorder) = &mut self.recorder {
+            recorder.diagnostics(self.now_ns, &message)?;
+        }
+        Ok(())
+    }
+
+    fn report(mut self, wall_s: f64) -> Result<RunReport, HostError> {
+        if let Some(recorder) = self.recorder.take() {
+            recorder.finish()?;
+        }
+        let mut report = RunReport {
+            finished: self.ended.is_some(),
+            ended: self.ended.take().unwrap_or_else(|| "time is up".into()),
+            sim_s: self.now_ns as f64 / 1e9,
+            wall_s,
+            ..RunReport::default()
+        };
+        for (topic, count) in self.graph.topics.iter().zip(&self.published) {
+            report.topics.insert(topic.name.clone(), *count);
+        }
+        for slot in &self.slots {
+            report.add_slot(slot);
+        }
+        Ok(report)
+    }
+}

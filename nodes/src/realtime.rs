@@ -1,0 +1,553 @@
+//! The real-time host: wall clock, each node on its own thread. The
+//! classifier's thread is the engine's: its first timer is the engine's tick.
+//!
+//! Every node has one inbox, bounded per subscription by its QoS depth; when
+//! a subscription is full its oldest message goes and is counted. Timers that
+//! fire late are counted, and caught up without being skipped, so that the
+//! engine's tick stays a millisecond of the robot's time.
+
+use crate::diagnostics;
+use crate::graph::{Delivery, Graph};
+use crate::host::{HostError, Latency, NodeSpec, RunOptions, RunReport};
+use crate::node::{Input, Level, Output};
+use crate::payload::Payload;
+use crate::recording::Recorder;
+use crate::slot::Slot;
+use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// Exchanges (services, actions) a node may have waiting. Far more than any
+/// honest client sends; a flood is dropped and counted.
+const EXCHANGE_DEPTH: usize = 1024;
+/// What the witness (observer and recorder) may be behind before it loses.
+const WITNESS_DEPTH: usize = 1 << 16;
+/// How often nodes report on `/diagnostics`.
+const DIAGNOSTICS_NS: i64 = 1_000_000_000;
+
+/// Runs nodes in real time until one asks for the end or the time is up.
+///
+/// # Errors
+/// What [`Graph::build`] finds, a recording that cannot be written.
+pub fn run(specs: &[NodeSpec], options: RunOptions) -> Result<RunReport, HostError> {
+    let (graph, instances) = Graph::build(specs)?;
+    let recorder = match &options.record {
+        Some(path) => Some(Recorder::create(path, specs, &graph)?),
+        None => None,
+    };
+    let (witness, events) = bounded(WITNESS_DEPTH);
+    let count = instances.len();
+    let shared = Arc::new(Shared::new(graph, count, witness));
+    let begun_ns = shared.clock.now_ns();
+    let mut threads = Vec::new();
+    for (index, instance) in instances.into_iter().enumerate() {
+        let shared = shared.clone();
+        let name = instance.name.clone();
+        let thread = std::thread::Builder::new()
+            .name(name.clone())
+            .spawn(move || {
+                let worker = Worker::new(index, Slot::new(instance, begun_ns), shared);
+                worker.run()
+            });
+        threads.push(thread.map_err(|e| HostError::Graph(format!("{name}: no thread: {e}")))?);
+    }
+    let witnessed = witness_run(&shared, events, recorder, options, begun_ns);
+    shared.stop();
+    let mut report = RunReport::default();
+    for thread in threads {
+        match thread.join() {
+            Ok(worker) => worker.account(&mut report),
+            Err(_) => {
+                return Err(HostError::Graph(
+                    "a node's thread panicked; see above".into(),
+                ));
+            }
+        }
+    }
+    witnessed?;
+    let ended = lock(&shared.ended).take();
+    report.finished = ended.is_some();
+    report.ended = ended.unwrap_or_else(|| "time is up".into());
+    report.wall_s = (shared.clock.now_ns() - begun_ns) as f64 / 1e9;
+    report.sim_s = report.wall_s;
+    report.unrecorded = shared.unrecorded.load(Ordering::Relaxed);
+    for (topic, count) in shared.graph.topics.iter().zip(&shared.published) {
+        report
+            .topics
+            .insert(topic.name.clone(), count.load(Ordering::Relaxed).into());
+    }
+    Ok(report)
+}
+
+/// Wall time that never steps back: the system's at the start, then monotonic.
+struct Clock {
+    origin: Instant,
+    origin_ns: i64,
+}
+
+impl Clock {
+    fn new() -> Self {
+        let since = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
+        Clock {
+            origin: Instant::now(),
+            origin_ns: since.as_nanos() as i64,
+        }
+    }
+
+    fn now_ns(&self) -> i64 {
+        self.origin_ns + self.origin.elapsed().as_nanos() as i64
+    }
+}
+
+/// What is told to the observer and the recorder.
+enum Witnessed {
+    Message {
+        topic: usize,
+        node: usize,
+        now_ns: i64,
+        sequence: u32,
+        payload: Payload,
+    },
+    Exchange {
+        from: usize,
+        now_ns: i64,
+        sequence: u32,
+        input: Input,
+    },
+    Input {
+        node: usize,
+        now_ns: i64,
+        tick: u64,
+        sequence: u32,
+        input: Input,
+    },
+    Log {
+        node: usize,
+        now_ns: i64,
+        level: Level,
+        text: String,
+    },
+    Diagnostics {
+        now_ns: i64,
+        payload: Payload,
+    },
+}
+
+#[derive(Default)]
+struct Inbox {
+    deliveries: VecDeque<Delivery>,
+    /// Waiting messages by subscription name.
+    waiting: BTreeMap<&'static str, usize>,
+    dropped: BTreeMap<&'static str, u64>,
+}
+
+struct Shared {
+    graph: Graph,
+    clock: Clock,
+    inboxes: Vec<(Mutex<Inbox>, Condvar)>,
+    published: Vec<AtomicU32>,
+    exchanges: AtomicU32,
+    unrecorded: AtomicU64,
+    witness: Sender<Witnessed>,
+    stopping: AtomicBool,
+    ended: Mutex<Option<String>>,
+}
+
+/// A poisoned lock means that a node panicked; the others still shut down in order.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Shared {
+    fn new(graph: Graph, nodes: usize, witness: Sender<Witnessed>) -> Self {
+        Shared {
+            published: graph.topics.iter().map(|_| AtomicU32::new(0)).collect(),
+            graph,
+            clock: Clock::new(),
+            inboxes: (0..nodes).map(|_| Default::default()).collect(),
+            exchanges: AtomicU32::new(0),
+            unrecorded: AtomicU64::new(0),
+            witness,
+            stopping: AtomicBool::new(false),
+            ended: Mutex::new(None),
+        }
+    }
+
+    fn stop(&self) {
+        self.stopping.store(true, Ordering::SeqCst);
+        for (_, bell) in &self.inboxes {
+            bell.notify_all();
+        }
+    }
+
+    fn tell(&self, what: Witnessed) {
+        if let Err(TrySendError::Full(_)) = self.witness.try_send(what) {
+            self.unrecorded.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Puts a delivery into an inbox; `depth` bounds what waits under `name`.
+    fn post(&self, delivery: Delivery, name: &'static str, depth: usize) {
+        let (inbox, bell) = &self.inboxes[delivery.to];
+        let mut inbox = lock(inbox);
+        let waiting = inbox.waiting.entry(name).or_insert(0);
+        if *waiting >= depth.max(1) {
+            let oldest = inbox
+                .deliveries
+                .iter()
+                .position(|d| name_of(&d.input) == name);
+            if let Some(oldest) = oldest {
+                inbox.deliveries.remove(oldest);
+                *inbox.dropped.entry(name).or_insert(0) += 1;
+            }
+        } else {
+            *waiting += 1;
+        }
+        inbox.deliveries.push_back(delivery);
+        bell.notify_one();
+    }
+}
+
+/// The queue an input waits in.
+fn name_of(input: &Input) -> &'static str {
+    match input {
+        Input::Message { topic, .. } => topic,
+        _ => "(services and actions)",
+    }
+}
+
+struct Worker {
+    index: usize,
+    slot: Slot,
+    shared: Arc<Shared>,
+    jitter: Latency,
+    handling: BTreeMap<&'static str, Latency>,
+    late: BTreeMap<&'static str, u64>,
+    diagnostics_ns: i64,
+}
+
+impl Worker {
+    fn new(index: usize, slot: Slot, shared: Arc<Shared>) -> Self {
+        let diagnostics_ns = shared.clock.now_ns() + DIAGNOSTICS_NS;
+        Worker {
+            index,
+            slot,
+            shared,
+            jitter: Latency::default(),
+            handling: BTreeMap::new(),
+            late: BTreeMap::new(),
+            diagnostics_ns,
+        }
+    }
+
+    fn run(mut self) -> Self {
+        self.hand(Input::Start, self.shared.clock.now_ns(), 0);
+        while !self.shared.stopping.load(Ordering::SeqCst) {
+            self.fire_timers();
+            if let Some(delivery) = self.wait() {
+                let name = name_of(&delivery.input);
+                self.hand(delivery.input, delivery.origin_ns, delivery.sequence);
+                let spent_ns = self.shared.clock.now_ns() - delivery.origin_ns;
+                self.handling.entry(name).or_default().add(spent_ns);
+            }
+        }
+        self
+    }
+
+    /// The next delivery, or `None` when a timer is due first.
+    fn wait(&mut self) -> Option<Delivery> {
+        let (inbox, bell) = &self.shared.inboxes[self.index];
+        let mut inbox = lock(inbox);
+        loop {
+            let now_ns = self.shared.clock.now_ns();
+            let due_ns = self
+                .slot
+                .next_due_ns()
+                .unwrap_or(i64::MAX)
+                .min(self.diagnostics_ns);
+            if due_ns <= now_ns || self.shared.stopping.load(Ordering::SeqCst) {
+                return None;
+            }
+            if let Some(delivery) = inbox.deliveries.pop_front() {
+                if let Some(waiting) = inbox.waiting.get_mut(name_of(&delivery.input)) {
+                    *waiting -= 1;
+                }
+                return Some(delivery);
+            }
+            let patience = Duration::from_nanos((due_ns - now_ns) as u64);
+            inbox = bell
+                .wait_timeout(inbox, patience)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
+        }
+    }
+
+    fn fire_timers(&mut self) {
+        for i in 0..self.slot.timers.len() {
+            let now_ns = self.shared.clock.now_ns();
+            let timer = &mut self.slot.timers[i];
+            let Some(period_ns) = timer.period_ns else {
+                continue;
+            };
+            if timer.due_ns > now_ns {
+                continue;
+            }
+            let late_ns = now_ns - timer.due_ns;
+            let name = timer.name;
+            timer.due_ns += period_ns;
+            if i == 0 {
+                self.jitter.add(late_ns);
+            }
+            if late_ns > period_ns {
+                *self.late.entry(name).or_insert(0) += 1;
+            }
+            self.hand(Input::Timer { name }, now_ns, 0);
+        }
+        if self.shared.clock.now_ns() >= self.diagnostics_ns {
+            self.diagnostics_ns += DIAGNOSTICS_NS;
+            self.diagnose();
+        }
+    }
+
+    fn hand(&mut self, input: Input, origin_ns: i64, sequence: u32) {
+        let now_ns = self.shared.clock.now_ns();
+        let (node, tick) = (self.index, self.slot.tick);
+        self.shared.tell(Witnessed::Input {
+            node,
+            now_ns,
+            tick,
+            sequence,
+            input: input.clone(),
+        });
+        let mut outputs = self.slot.drive(input, now_ns, origin_ns);
+        for output in outputs.drain(..) {
+            self.route(output, now_ns, origin_ns);
+        }
+        self.slot.recycle(outputs);
+    }
+
+    fn route(&mut self, output: Output, now_ns: i64, origin_ns: i64) {
+        let node = self.index;
+        match output {
+            Output::Publish { topic, payload } => {
+                if let Some(topic) = self.shared.graph.publishes(node, topic) {
+                    self.publish(topic, payload, now_ns, origin_ns);
+                }
+            }
+            Output::Log { level, text } => {
+                self.shared.tell(Witnessed::Log {
+                    node,
+                    now_ns,
+                    level,
+                    text,
+                });
+            }
+            Output::Shutdown { reason } => *lock(&self.shared.ended) = Some(reason),
+            Output::SetTimer { .. } | Output::Latency { .. } => {}
+            exchange => {
+                let Some((to, input)) = self.shared.graph.exchange(node, exchange) else {
+                    return;
+                };
+                let sequence = self.shared.exchanges.fetch_add(1, Ordering::Relaxed) + 1;
+                let told = Witnessed::Exchange {
+                    from: node,
+                    now_ns,
+                    sequence,
+                    input: input.clone(),
+                };
+                self.shared.tell(told);
+                let name = name_of(&input);
+                let delivery = Delivery {
+                    to,
+                    input,
+                    origin_ns: now_ns,
+                    sequence,
+                };
+                self.shared.post(delivery, name, EXCHANGE_DEPTH);
+            }
+        }
+    }
+
+    fn publish(&self, topic: usize, payload: Payload, now_ns: i64, origin_ns: i64) {
+        let sequence = self.shared.published[topic].fetch_add(1, Ordering::Relaxed) + 1;
+        for (to, own, depth) in &self.shared.graph.topics[topic].subscribers {
+            let input = Input::Message {
+                topic: own,
+                payload: payload.clone(),
+            };
+            self.shared.post(
+                Delivery {
+                    to: *to,
+                    input,
+                    origin_ns,
+                    sequence,
+                },
+                own,
+                *depth,
+            );
+        }
+        let node = self.index;
+        self.shared.tell(Witnessed::Message {
+            topic,
+            node,
+            now_ns,
+            sequence,
+            payload,
+        });
+    }
+
+    /// This node's counters, with what the host knows of it: drops, late
+    /// ticks, latencies.
+    fn diagnose(&mut self) {
+        let now_ns = self.shared.clock.now_ns();
+        let mut health = self.slot.instance.node.health();
+        for (name, dropped) in &lock(&self.shared.inboxes[self.index].0).dropped {
+            health
+                .values
+                .push((format!("dropped {name}"), dropped.to_string()));
+        }
+        for (name, late) in &self.late {
+            health
+                .values
+                .push((format!("late {name}"), late.to_string()));
+        }
+        let jitter = [("timer jitter", &self.jitter)];
+        for (name, latency) in jitter
+            .into_iter()
+            .chain(self.slot.latencies.iter().map(|(n, l)| (*n, l)))
+        {
+            let p = latency.percentiles();
+            let text = format!("{:.0} / {:.0} / {:.0}", p.p50_us, p.p99_us, p.p999_us);
+            health
+                .values
+                .push((format!("{name} p50/p99/p99.9 (us)"), text));
+        }
+        let name = self.slot.instance.name.as_str();
+        let payload = Payload::new(diagnostics::array(now_ns, std::iter::once((name, health))));
+        self.shared.tell(Witnessed::Diagnostics { now_ns, payload });
+    }
+
+    fn account(self, report: &mut RunReport) {
+        report.add_slot(&self.slot);
+        let name = &self.slot.instance.name;
+        if !self.slot.timers.is_empty() {
+            report
+                .latencies
+                .insert(format!("{name} timer jitter"), self.jitter.percentiles());
+        }
+        for (what, latency) in &self.handling {
+            report
+                .latencies
+                .insert(format!("{name} {what} handled"), latency.percentiles());
+        }
+        for (what, late) in &self.late {
+            report.late_ticks.insert(format!("{name} {what}"), *late);
+        }
+        for (what, dropped) in &lock(&self.shared.inboxes[self.index].0).dropped {
+            report.dropped.insert(format!("{name} {what}"), *dropped);
+        }
+    }
+}
+
+/// The main thread's part: shows and records what the nodes do until the end.
+fn witness_run(
+    shared: &Shared,
+    events: Receiver<Witnessed>,
+    mut recorder: Option<Recorder>,
+    mut options: RunOptions,
+    begun_ns: i64,
+) -> Result<(), HostError> {
+    let end_ns = options
+        .duration_ns
+        .map_or(i64::MAX, |d| begun_ns.saturating_add(d));
+    let mut witness = |what: Witnessed| -> Result<(), HostError> {
+        show(shared, &mut options, &what);
+        match &mut recorder {
+            Some(recorder) => record(recorder, what),
+            None => Ok(()),
+        }
+    };
+    while lock(&shared.ended).is_none() && shared.clock.now_ns() < end_ns {
+        if let Ok(what) = events.recv_timeout(Duration::from_millis(20)) {
+            witness(what)?;
+        }
+    }
+    shared.stop();
+    // What was told before the nodes heard of the end.
+    while let Ok(what) = events.recv_timeout(Duration::from_millis(100)) {
+        witness(what)?;
+    }
+    recorder.map_or(Ok(()), Recorder::finish)
+}
+
+fn show(shared: &Shared, options: &mut RunOptions, what: &Witnessed) {
+    match what {
+        Witnessed::Message {
+            topic,
+            node,
+            now_ns,
+            payload,
+            ..
+        } => {
+            let topic = &shared.graph.topics[*topic].name;
+            options
+                .observer
+                .message(*now_ns, &shared.graph.names[*node], topic, payload);
+        }
+        Witnessed::Log {
+            node,
+            now_ns,
+            level,
+            text,
+        } => {
+            options
+                .observer
+                .log(*now_ns, &shared.graph.names[*node], *level, text);
+        }
+        Witnessed::Diagnostics { now_ns, payload } => {
+            options
+                .observer
+                .message(*now_ns, "/host", diagnostics::TOPIC, payload);
+        }
+        Witnessed::Exchange { .. } | Witnessed::Input { .. } => {}
+    }
+}
+
+fn record(recorder: &mut Recorder, what: Witnessed) -> Result<(), HostError> {
+    match what {
+        Witnessed::Message {
+            topic,
+            now_ns,
+            sequence,
+            payload,
+            ..
+        } => recorder.message(topic, now_ns, sequence, &payload),
+        Witnessed::Exchange {
+            from,
+            now_ns,
+            sequence,
+            input,
+        } => recorder.exchange(from, now_ns, &input, sequence),
+        Witnessed::Input {
+            node,
+            now_ns,
+            tick,
+            sequence,
+            input,
+        } => recorder.input(node, now_ns, tick, &input, sequence),
+        Witnessed::Log {
+            node,
+            now_ns,
+            level,
+            text,
+        } => {
+            let name = recorder.name(node);
+            recorder.log(now_ns, &name, level, &text)
+        }
+        Witnessed::Diagnostics { now_ns, payload } => recorder.diagnostics(now_ns, &payload),
+    }
+}

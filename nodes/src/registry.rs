@@ -1,0 +1,51 @@
+//! All nodes by executable name.
+
+use crate::interface::Interface;
+use crate::node::Factory;
+
+/// A kind of node.
+pub struct Entry {
+    /// Its declarations.
+    pub interface: &'static Interface,
+    /// Makes one.
+    pub create: Factory,
+}
+
+/// Every node there is, in the order of the documentation.
+pub static NODES: &[Entry] = &[
+    Entry {
+        interface: &crate::dvs_ingest::INTERFACE,
+        create: crate::dvs_ingest::create,
+    },
+    Entry {
+        interface: &crate::eprop_classifier::INTERFACE,
+        create: crate::eprop_classifier::create,
+    },
+    Entry {
+        interface: &crate::embedded_world::INTERFACE,
+        create: crate::embedded_world::create,
+    },
+    Entry {
+        interface: &crate::microsaccade::INTERFACE,
+        create: crate::microsaccade::create,
+    },
+    Entry {
+        interface: &crate::referee::INTERFACE,
+        create: crate::referee::create,
+    },
+];
+
+/// The node with this executable name.
+pub fn find(exec: &str) -> Option<&'static Entry> {
+    NODES.iter().find(|e| e.interface.name == exec)
+}
+
+/// All executable names.
+pub fn names() -> Vec<&'static str> {
+    NODES.iter().map(|e| e.interface.name).collect()
+}
+
+/// All interfaces.
+pub fn interfaces() -> impl Iterator<Item = &'static Interface> {
+    NODES.iter().map(|e| e.interface)
+}
