@@ -5,7 +5,7 @@ use std::path::Path;
 
 use saccade_msgs::saccade_msgs::{Label, SaccadePhase};
 use saccade_msgs::std_msgs::Header;
-use saccade_msgs::{Ros1Message, builtin_interfaces::Time};
+use saccade_msgs::{Ros1Message, builtin_interfaces::Time, dvs_msgs};
 use saccade_rosbags::events::{EventBatch, EventSource, Geometry, PacketDecoder, mono_packet};
 use saccade_rosbags::{
     BagError, BagReader, BagWriter, Connection, McapReader, RawMessage, Ros1Compression,
@@ -362,4 +362,39 @@ fn events_of_a_topic_are_picked_or_asked_for() {
     let mut decoder = PacketDecoder::new();
     decoder.decode((&packet).into(), &mut out).expect("decodes");
     assert_eq!(out.events, events);
+}
+
+#[test]
+fn dvs_msgs_arrays_from_both_kinds_of_bag() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let event = |x, ns| dvs_msgs::Event {
+        x,
+        y: 2,
+        ts: Time::from_ns(ns),
+        polarity: true,
+    };
+    let array = dvs_msgs::EventArray {
+        width: 240,
+        height: 180,
+        events: vec![event(1, 3_000_001_999), event(240, 5)],
+        ..dvs_msgs::EventArray::default()
+    };
+    for name in ["a.bag", "a.mcap"] {
+        let path = dir.path().join(name);
+        let mut bag = BagWriter::create(&path).expect("creates");
+        bag.write("/dvs/events", 1, &array).expect("writes");
+        bag.finish().expect("finishes");
+        let mut source = EventSource::open(&path, None).expect("opens");
+        let mut batch = EventBatch::default();
+        assert!(source.next_batch(&mut batch).expect("reads"));
+        let expected = saccade_msgs::Event {
+            t_us: 3_000_001,
+            x: 1,
+            y: 2,
+            on: true,
+        };
+        assert_eq!(batch.events, [expected]);
+        assert_eq!(source.counts().decode.outside, 1);
+        assert!(source.format().ends_with("/dvs_msgs"));
+    }
 }
