@@ -12,6 +12,7 @@ pub mod dvs_ingest;
 pub mod embedded_world;
 pub mod eprop_classifier;
 pub mod graph;
+pub mod grasp_affordance;
 pub mod host;
 pub mod interface;
 pub mod lockstep;

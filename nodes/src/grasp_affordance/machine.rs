@@ -1,0 +1,904 @@
+//! The state machine: what the robot does next, and why.
+
+use super::contour::Class;
+use super::evidence::gather;
+use super::geometry::Pose;
+use super::kinematics::{Arm, distance};
+use super::locate::{Located, locate};
+use super::plan::{self, HAND_OPEN, HOME, Hand, Plan, Recipe, TOOL};
+use super::report;
+use super::senses::Senses;
+use super::settings::Settings;
+use super::tf::TfError;
+use super::trajectory::Trajectory;
+use crate::node::{Context, GoalStatus, Level};
+use saccade_msgs::control_msgs::follow_joint_trajectory as fjt;
+use saccade_msgs::saccade_msgs::{Decision, GraspState, SaccadePhase, grasp_object};
+use saccade_msgs::std_srvs::trigger;
+use saccade_msgs::trajectory_msgs::JointTrajectory;
+
+/// What the node is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// Nothing asked for.
+    Idle,
+    /// The arm is not at rest: it goes there before looking.
+    Recovering,
+    /// A microsaccade is under way; events are collected.
+    Looking,
+    /// Waiting for the final decision.
+    Deciding,
+    /// Finding the object.
+    Locating,
+    /// Finding a way to it.
+    Planning,
+    /// Arm to the pre-grasp, hand to the pre-shape.
+    Reaching,
+    /// Arm to the grasp.
+    Descending,
+    /// Fingers close until contact.
+    Closing,
+    /// Straight up.
+    Lifting,
+    /// Standing still with the object.
+    Holding,
+    /// Straight down.
+    PuttingBack,
+    /// Fingers open.
+    Opening,
+    /// Arm to the pre-grasp.
+    Retreating,
+    /// Arm and hand to rest.
+    Homing,
+    /// Stopped in the middle of a motion.
+    Stopped,
+}
+
+impl State {
+    /// Name on `state`.
+    pub fn name(self) -> &'static str {
+        match self {
+            State::Idle => "idle",
+            State::Recovering => "recovering",
+            State::Looking => "looking",
+            State::Deciding => "deciding",
+            State::Locating => "locating",
+            State::Planning => "planning",
+            State::Reaching => "reaching",
+            State::Descending => "descending",
+            State::Closing => "closing",
+            State::Lifting => "lifting",
+            State::Holding => "holding",
+            State::PuttingBack => "putting_back",
+            State::Opening => "opening",
+            State::Retreating => "retreating",
+            State::Homing => "homing",
+            State::Stopped => "stopped",
+        }
+    }
+
+    /// Whether arm or hand may be moving.
+    fn moves(self) -> bool {
+        !matches!(
+            self,
+            State::Idle
+                | State::Looking
+                | State::Deciding
+                | State::Locating
+                | State::Planning
+                | State::Stopped
+        )
+    }
+}
+
+/// Own name of the action served.
+pub const ACTION: &str = "grasp_object";
+/// Own names of the actions used.
+pub const CONTROLLERS: [&str; 2] = ["arm_controller", "hand_controller"];
+const ARM: usize = 0;
+const HAND: usize = 1;
+/// Time for the hand to shape or open, seconds.
+const SHAPE_S: f64 = 1.2;
+/// The arm is at rest within this, radians.
+const AT_HOME: f64 = 0.05;
+/// Hand joints that bend fingers and thumb.
+const FLEXION: std::ops::RangeInclusive<usize> = 1..=7;
+/// The state is published this often, ns.
+const STATE_PERIOD_NS: i64 = 500_000_000;
+
+/// The saccade a decision is awaited for.
+#[derive(Debug, Clone, Copy)]
+struct Saccade {
+    id: u32,
+    onset_ns: i64,
+    end_ns: Option<i64>,
+}
+
+/// How a goal ended.
+#[derive(Debug, Clone)]
+struct Verdict {
+    success: bool,
+    outcome: &'static str,
+    reason: String,
+}
+
+impl Verdict {
+    fn failed(reason: impl Into<String>) -> Self {
+        Verdict {
+            success: false,
+            outcome: "failed",
+            reason: reason.into(),
+        }
+    }
+}
+
+/// One goal.
+#[derive(Debug, Clone)]
+struct Task {
+    goal: u64,
+    deadline_ns: i64,
+    saccade: Option<Saccade>,
+    /// Final decision of `saccade`.
+    decision: Option<Decision>,
+    /// Since when after the onset the present label has stood, seconds.
+    stands: Option<(i32, f32)>,
+    class: Option<Class>,
+    found: Option<Located>,
+    plan: Option<Plan>,
+    /// Set once the outcome is known while the arm is still out.
+    verdict: Option<Verdict>,
+}
+
+/// Counters for `/diagnostics`.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Counts {
+    /// Goals taken.
+    pub goals: u64,
+    /// Of these: grasped.
+    pub grasped: u64,
+    /// Nothing there.
+    pub background: u64,
+    /// Refused before any motion.
+    pub refused: u64,
+    /// Grasp tried in vain.
+    pub failed: u64,
+    /// Stopped or cancelled.
+    pub stopped: u64,
+}
+
+/// The machine.
+pub struct Machine {
+    settings: Settings,
+    arm: Arm,
+    /// What is known.
+    pub senses: Senses,
+    /// What it does.
+    pub state: State,
+    /// Why.
+    pub reason: String,
+    /// Counters.
+    pub counts: Counts,
+    since_ns: i64,
+    published_ns: i64,
+    task: Option<Task>,
+    /// Running goals of arm and hand.
+    running: [Option<u64>; 2],
+    /// When the present motion is late.
+    late_ns: i64,
+    /// When both goals had ended.
+    ended_ns: Option<i64>,
+}
+
+impl Machine {
+    /// At rest.
+    pub fn new(settings: Settings) -> Self {
+        let base = Pose::from_xyz_rpy(settings.mount, [0.0; 3]);
+        Machine {
+            arm: Arm::new(base, Pose::from_xyz_rpy(TOOL, [0.0; 3])),
+            settings,
+            senses: Senses::default(),
+            state: State::Idle,
+            reason: "started".to_owned(),
+            counts: Counts::default(),
+            since_ns: 0,
+            published_ns: i64::MIN / 2,
+            task: None,
+            running: [None; 2],
+            late_ns: 0,
+            ended_ns: None,
+        }
+    }
+
+    // What comes in ------------------------------------------------------
+
+    /// A goal of `grasp_object`.
+    pub fn goal(&mut self, id: u64, goal: &grasp_object::Goal, ctx: &mut Context<'_>) {
+        if self.task.is_some() {
+            ctx.answer_goal(ACTION, id, false);
+            ctx.log(Level::Warn, "goal refused: one is under way");
+            return;
+        }
+        ctx.answer_goal(ACTION, id, true);
+        self.counts.goals += 1;
+        let limit = if goal.timeout_s.is_finite() && goal.timeout_s > 0.0 {
+            (goal.timeout_s.min(1e6) * 1e9) as i64
+        } else {
+            i64::MAX / 2
+        };
+        self.task = Some(Task {
+            goal: id,
+            deadline_ns: ctx.now_ns.saturating_add(limit),
+            saccade: None,
+            decision: None,
+            stands: None,
+            class: None,
+            found: None,
+            plan: None,
+            verdict: None,
+        });
+        if let Some(reason) = self.unfit(ctx.now_ns) {
+            self.refuse(reason, ctx);
+            return;
+        }
+        match self.senses.arm {
+            Some(arm) if distance(&arm.value, &HOME) > AT_HOME => self.recover(ctx),
+            _ => self.look(format!("goal for trial {}", goal.trial), ctx),
+        }
+    }
+
+    /// A goal shall end.
+    pub fn cancel(&mut self, id: u64, ctx: &mut Context<'_>) {
+        if self.task.as_ref().is_some_and(|t| t.goal == id) {
+            self.stop(
+                "cancelled by the client",
+                "canceled",
+                GoalStatus::Canceled,
+                ctx,
+            );
+        }
+    }
+
+    /// The e-stop changed.
+    pub fn e_stop(&mut self, pressed: bool, ctx: &mut Context<'_>) {
+        self.senses.e_stop = pressed;
+        if pressed && self.task.is_some() {
+            self.stop("e-stop", "stopped", GoalStatus::Aborted, ctx);
+        }
+    }
+
+    /// The microsaccade service answered.
+    pub fn triggered(&mut self, response: Option<&trigger::Response>, ctx: &mut Context<'_>) {
+        if self.state != State::Looking {
+            return;
+        }
+        match response {
+            Some(r) if r.success => {}
+            Some(r) => self.refuse(format!("no microsaccade: {}", r.message), ctx),
+            None => self.refuse("no microsaccade: nobody serves 'microsaccade'", ctx),
+        }
+    }
+
+    /// A saccade began or ended.
+    pub fn phase(&mut self, phase: &SaccadePhase, ctx: &mut Context<'_>) {
+        let (State::Looking, Some(task)) = (self.state, &mut self.task) else {
+            return;
+        };
+        let at_ns = match phase.header.stamp.to_ns() {
+            0 => ctx.now_ns,
+            stamp => stamp,
+        };
+        match (&mut task.saccade, phase.moving) {
+            (slot, true) => {
+                *slot = Some(Saccade {
+                    id: phase.id,
+                    onset_ns: at_ns,
+                    end_ns: None,
+                });
+                task.decision = None;
+                task.stands = None;
+            }
+            (Some(saccade), false) if saccade.id == phase.id => {
+                saccade.end_ns = Some(at_ns);
+                let reason = format!("saccade {} over", phase.id);
+                self.enter(State::Deciding, reason, ctx);
+                self.decide(ctx);
+            }
+            _ => {}
+        }
+    }
+
+    /// The classifier decided.
+    pub fn decision(&mut self, decision: &Decision, ctx: &mut Context<'_>) {
+        let Some(task) = &mut self.task else { return };
+        let (Some(saccade), None) = (task.saccade, &task.decision) else {
+            return;
+        };
+        if saccade.id != decision.saccade_id || task.plan.is_some() {
+            return;
+        }
+        let sure = f64::from(decision.confidence) >= self.settings.confidence_min;
+        task.stands = match task.stands {
+            Some((id, since)) if id == decision.class_id && sure => Some((id, since)),
+            _ if sure => Some((decision.class_id, decision.since_onset_s)),
+            _ => None,
+        };
+        if decision.r#final {
+            task.decision = Some(decision.clone());
+            if self.state == State::Deciding {
+                self.decide(ctx);
+            }
+        }
+    }
+
+    /// A controller took a goal or refused it.
+    pub fn taken(&mut self, id: u64, accepted: bool, ctx: &mut Context<'_>) {
+        if let (Some(which), false) = (self.which(id), accepted) {
+            self.running[which] = None;
+            let reason = format!("{} refused the trajectory", CONTROLLERS[which]);
+            self.stop(reason, "failed", GoalStatus::Aborted, ctx);
+        }
+    }
+
+    /// A controller's goal ended.
+    pub fn ended(
+        &mut self,
+        id: u64,
+        status: GoalStatus,
+        result: Option<&fjt::Result>,
+        ctx: &mut Context<'_>,
+    ) {
+        let Some(which) = self.which(id) else { return };
+        self.running[which] = None;
+        // Fingers that meet an object do not arrive: that is contact, not failure.
+        let blocked = result.is_some_and(|r| r.error_code == fjt::Result::GOAL_TOLERANCE_VIOLATED)
+            && which == HAND
+            && self.state == State::Closing;
+        if status != GoalStatus::Succeeded && !blocked {
+            let why = result.map_or("", |r| r.error_string.as_str());
+            let reason = format!("{} failed ({status:?}): {why}", CONTROLLERS[which]);
+            self.stop(reason, "failed", GoalStatus::Aborted, ctx);
+            return;
+        }
+        if self.running == [None; 2] {
+            self.ended_ns = Some(ctx.now_ns);
+            self.advance(ctx);
+        }
+    }
+
+    /// Every 10 ms.
+    pub fn tick(&mut self, ctx: &mut Context<'_>) {
+        if ctx.now_ns - self.published_ns >= STATE_PERIOD_NS {
+            self.publish_state(self.state, ctx);
+        }
+        let Some(task) = &self.task else { return };
+        if ctx.now_ns >= task.deadline_ns {
+            self.stop(
+                "the goal's time is over",
+                "timeout",
+                GoalStatus::Aborted,
+                ctx,
+            );
+            return;
+        }
+        match self.state {
+            State::Looking if ctx.now_ns - self.since_ns > self.settings.look_timeout_ns => {
+                self.refuse("the microsaccade did not come to its end in time", ctx);
+            }
+            State::Deciding => self.decide(ctx),
+            State::Locating => self.locate(ctx),
+            state if state.moves() => self.watch(ctx),
+            _ => {}
+        }
+    }
+
+    // Before any motion --------------------------------------------------
+
+    /// Why nothing may be begun or gone on with now.
+    fn unfit(&self, now_ns: i64) -> Option<String> {
+        if self.senses.e_stop {
+            return Some("e-stop is pressed".to_owned());
+        }
+        self.senses
+            .joints_stale(now_ns, self.settings.stale_joints_ns)
+    }
+
+    fn look(&mut self, reason: impl Into<String>, ctx: &mut Context<'_>) {
+        self.senses.record();
+        self.enter(State::Looking, reason, ctx);
+        ctx.call("microsaccade", trigger::Request::default());
+    }
+
+    /// Acts on the final decision once it is there.
+    fn decide(&mut self, ctx: &mut Context<'_>) {
+        let Some(task) = &mut self.task else { return };
+        let Some(decision) = &task.decision else {
+            if ctx.now_ns - self.since_ns > self.settings.decision_timeout_ns {
+                self.refuse("no final decision of the saccade came in time", ctx);
+            }
+            return;
+        };
+        let (label, confidence) = (decision.label.clone(), f64::from(decision.confidence));
+        let class = Class::from_id(i64::from(decision.class_id));
+        task.class = class;
+        let least = self.settings.confidence_min;
+        if confidence.is_nan() || confidence < least {
+            self.refuse(
+                format!("confidence {confidence:.2} for {label} is under {least:.2}"),
+                ctx,
+            );
+        } else if class.is_some_and(|c| c.name() != label) {
+            self.refuse(
+                format!("class id and label '{label}' of the decision disagree"),
+                ctx,
+            );
+        } else if class.is_some() {
+            self.enter(
+                State::Locating,
+                format!("{label}, confidence {confidence:.2}"),
+                ctx,
+            );
+            self.locate(ctx);
+        } else if label == saccade_msgs::CLASSES[3] {
+            let reason = "nothing lies there";
+            self.finish(
+                Verdict {
+                    success: false,
+                    outcome: "background",
+                    reason: reason.into(),
+                },
+                GoalStatus::Succeeded,
+                ctx,
+            );
+        } else {
+            self.refuse(format!("'{label}' is nothing that can be grasped"), ctx);
+        }
+    }
+
+    /// Finds the object, once tf covers the saccade.
+    fn locate(&mut self, ctx: &mut Context<'_>) {
+        match self.try_locate(ctx.now_ns) {
+            Ok(Some((class, found))) => {
+                if let Some(task) = &mut self.task {
+                    task.found = Some(found);
+                }
+                let (frame, table) = (&self.settings.world_frame, self.settings.area.table);
+                ctx.publish(
+                    "object_pose",
+                    report::object(class, &found, table, frame, ctx.stamp()),
+                );
+                let p = found.place;
+                let reason = format!(
+                    "{} at ({:.3}, {:.3}) m, yaw {:.2} rad, size {:.2}, fit {:.2}, margin {:.2}",
+                    class.name(),
+                    p.x,
+                    p.y,
+                    p.yaw,
+                    p.scale,
+                    found.score,
+                    found.margin
+                );
+                self.enter(State::Planning, reason, ctx);
+                self.plan(class, &found, ctx);
+            }
+            Ok(None) => {}
+            Err(reason) => self.refuse(reason, ctx),
+        }
+    }
+
+    /// `Ok(None)`: tf does not cover the saccade yet.
+    fn try_locate(&mut self, now_ns: i64) -> Result<Option<(Class, Located)>, String> {
+        let settings = &self.settings;
+        if let Some(reason) = self.unfit(now_ns) {
+            return Err(reason);
+        }
+        if let Some(reason) = self.senses.events_stale(now_ns, settings.stale_events_ns) {
+            return Err(reason);
+        }
+        let Some(Task {
+            class: Some(class),
+            saccade: Some(saccade),
+            ..
+        }) = self.task
+        else {
+            return Err("no decision to act on".to_owned());
+        };
+        let end_ns = saccade.end_ns.unwrap_or(now_ns);
+        let Some((camera, frame)) = self.senses.camera.clone() else {
+            let why = self.senses.camera_refused.clone();
+            return Err(why.unwrap_or_else(|| "no calibration on 'camera_info'".to_owned()));
+        };
+        let path =
+            match self
+                .senses
+                .camera_path(&settings.world_frame, &frame, saccade.onset_ns, end_ns)
+            {
+                Ok(path) => path,
+                Err(TfError::Extrapolation { .. })
+                    if now_ns - self.since_ns < settings.stale_joints_ns =>
+                {
+                    return Ok(None);
+                }
+                Err(error) => return Err(error.to_string()),
+            };
+        let events = self.senses.events_between(saccade.onset_ns, end_ns);
+        if events.len() < settings.events_min {
+            let (have, least) = (events.len(), settings.events_min);
+            return Err(format!(
+                "only {have} events in the saccade, at least {least} are needed"
+            ));
+        }
+        // Objects are a few centimetres high: events come from over the table.
+        let seen = gather(events, &path, &camera, settings.area.table + 0.02)
+            .ok_or("the eye did not move during the saccade")?;
+        let found = locate(class, &seen, &camera, &settings.area)
+            .ok_or("no outline of the object lies in the image")?;
+        self.senses.recording = false;
+        let (p, name) = (found.place, class.name());
+        if found.score < settings.score_min {
+            let (score, least) = (found.score, settings.score_min);
+            return Err(format!(
+                "no {name} found: best fit {score:.2} is under {least:.2}"
+            ));
+        }
+        if found.margin < settings.margin_min {
+            let (margin, least) = (found.margin, settings.margin_min);
+            return Err(format!(
+                "{name} could be in two places: margin {margin:.2} is under {least:.2}"
+            ));
+        }
+        if !settings.area.contains(p.x, p.y, settings.area_margin) {
+            return Err(format!(
+                "{name} at ({:.3}, {:.3}) m is outside the area",
+                p.x, p.y
+            ));
+        }
+        Ok(Some((class, found)))
+    }
+
+    fn plan(&mut self, class: Class, found: &Located, ctx: &mut Context<'_>) {
+        let Some(start) = self.senses.arm else { return };
+        let space = &self.settings.space;
+        let planned = match plan::plan(&self.arm, class, &found.place, &start.value, space) {
+            Ok(planned) => planned,
+            Err(error) => {
+                self.refuse(error.to_string(), ctx);
+                return;
+            }
+        };
+        let (frame, table) = (self.settings.world_frame.clone(), self.settings.area.table);
+        ctx.publish(
+            "planned",
+            report::arm_trajectory(&[&planned.reach, &planned.descend]),
+        );
+        let markers = report::markers(
+            class,
+            found,
+            table,
+            Some(&planned.grasp),
+            &frame,
+            ctx.stamp(),
+        );
+        ctx.publish("markers", markers);
+        if self.settings.dry_run {
+            let verdict = Verdict {
+                success: false,
+                outcome: "planned",
+                reason: "dry_run: nothing moves".to_owned(),
+            };
+            self.finish(verdict, GoalStatus::Succeeded, ctx);
+            return;
+        }
+        let reason = format!("way of {:.1} s found", planned.reach.duration());
+        let recipe = plan::recipe(class);
+        self.enter(State::Reaching, reason, ctx);
+        self.send_hand(&recipe.preshape, SHAPE_S, ctx);
+        self.send_arm(&planned.reach, ctx);
+        if let Some(task) = &mut self.task {
+            task.plan = Some(planned);
+        }
+    }
+
+    // In motion ----------------------------------------------------------
+
+    /// Stops what must not go on.
+    fn watch(&mut self, ctx: &mut Context<'_>) {
+        if let Some(reason) = self.unfit(ctx.now_ns) {
+            self.stop(reason, "stopped", GoalStatus::Aborted, ctx);
+        } else if self.running != [None; 2] && ctx.now_ns > self.late_ns {
+            self.stop(
+                "the motion did not end in time",
+                "failed",
+                GoalStatus::Aborted,
+                ctx,
+            );
+        } else if self.running == [None; 2] {
+            self.advance(ctx);
+        }
+        if matches!(self.state, State::Lifting | State::Holding) {
+            self.check_hold(ctx);
+        }
+    }
+
+    /// Goes on to the next state once the present one has ended.
+    fn advance(&mut self, ctx: &mut Context<'_>) {
+        let Some(task) = &self.task else { return };
+        let plan = task.plan.clone();
+        let (Some(plan), Some(ended_ns)) = (plan, self.ended_ns) else {
+            return;
+        };
+        let waited = ctx.now_ns - ended_ns >= self.settings.settle_ns;
+        let recipe = task.class.map(plan::recipe);
+        match (self.state, recipe) {
+            (State::Reaching, _) => {
+                self.enter(State::Descending, "at the pre-grasp", ctx);
+                self.send_arm(&plan.descend, ctx);
+            }
+            (State::Descending, Some(recipe)) => {
+                self.enter(State::Closing, "at the grasp", ctx);
+                self.send_hand(&recipe.close, recipe.close_s, ctx);
+            }
+            (State::Closing, Some(recipe)) if waited => self.closed(recipe, &plan, ctx),
+            (State::Lifting, _) => {
+                self.enter(State::Holding, "lifted", ctx);
+                self.ended_ns = Some(ctx.now_ns);
+            }
+            (State::Holding, _) if ctx.now_ns - self.since_ns >= self.settings.hold_ns => {
+                let reason = match self.task.as_ref().and_then(|t| t.verdict.as_ref()) {
+                    Some(verdict) => verdict.reason.clone(),
+                    None => format!("held for {:.1} s", self.settings.hold_ns as f64 / 1e9),
+                };
+                self.enter(State::PuttingBack, reason, ctx);
+                self.send_arm(&plan.put_back, ctx);
+            }
+            (State::PuttingBack, Some(recipe)) => {
+                self.enter(State::Opening, "down again", ctx);
+                self.send_hand(&recipe.preshape, SHAPE_S, ctx);
+            }
+            (State::Opening, _) if waited => {
+                self.enter(State::Retreating, "let go", ctx);
+                self.send_arm(&plan.retreat, ctx);
+            }
+            (State::Recovering, _) if waited => {
+                self.enter(State::Retreating, "hand open", ctx);
+                self.send_arm(&plan.retreat, ctx);
+            }
+            (State::Retreating, _) => {
+                self.enter(State::Homing, "away from the object", ctx);
+                self.send_hand(&HAND_OPEN, SHAPE_S, ctx);
+                self.send_arm(&plan.home, ctx);
+            }
+            (State::Homing, _) => self.back(ctx),
+            _ => {}
+        }
+    }
+
+    /// The fingers have stopped: on an object, or on nothing?
+    fn closed(&mut self, recipe: &Recipe, plan: &Plan, ctx: &mut Context<'_>) {
+        let stalled = self.stalled(recipe);
+        if stalled >= self.settings.contact_joints {
+            self.enter(
+                State::Lifting,
+                format!("contact at {stalled} finger joints"),
+                ctx,
+            );
+            self.send_arm(&plan.lift, ctx);
+            return;
+        }
+        let reason = format!("fingers closed on nothing: contact at {stalled} joints");
+        if let Some(task) = &mut self.task {
+            task.verdict = Some(Verdict::failed(reason.clone()));
+        }
+        self.enter(State::Opening, reason, ctx);
+        self.send_hand(&recipe.preshape, SHAPE_S, ctx);
+    }
+
+    /// Finger joints that did not arrive where they were sent.
+    fn stalled(&self, recipe: &Recipe) -> usize {
+        let Some(hand) = self.senses.hand else {
+            return 0;
+        };
+        let gap = |k: usize| recipe.close[k] - hand.value[k];
+        FLEXION
+            .filter(|k| gap(*k) > self.settings.contact_gap)
+            .count()
+    }
+
+    /// Notes when the object has slipped out of the hand.
+    fn check_hold(&mut self, ctx: &mut Context<'_>) {
+        let Some(class) = self.task.as_ref().and_then(|t| t.class) else {
+            return;
+        };
+        let stalled = self.stalled(plan::recipe(class));
+        if stalled >= self.settings.contact_joints {
+            return;
+        }
+        if let Some(task) = &mut self.task
+            && task.verdict.is_none()
+        {
+            let reason = format!("the object slipped: contact at {stalled} finger joints");
+            ctx.log(Level::Warn, reason.clone());
+            task.verdict = Some(Verdict::failed(reason));
+        }
+    }
+
+    /// The arm is at rest again.
+    fn back(&mut self, ctx: &mut Context<'_>) {
+        let Some(task) = &mut self.task else { return };
+        // After a recovery the goal itself is still to do.
+        if task.class.is_none() {
+            task.plan = None;
+            self.look("arm at rest again", ctx);
+            return;
+        }
+        let verdict = task.verdict.take().unwrap_or(Verdict {
+            success: true,
+            outcome: "grasped",
+            reason: "lifted, held and put back".to_owned(),
+        });
+        let status = if verdict.success {
+            GoalStatus::Succeeded
+        } else {
+            GoalStatus::Aborted
+        };
+        self.finish(verdict, status, ctx);
+    }
+
+    /// Goes home from wherever a stopped motion left the arm.
+    fn recover(&mut self, ctx: &mut Context<'_>) {
+        let Some(start) = self.senses.arm else { return };
+        let Some(plan) = plan::recovery(&self.arm, &start.value, &self.settings.space) else {
+            self.refuse("the arm is not at rest and has no clear way there", ctx);
+            return;
+        };
+        if let Some(task) = &mut self.task {
+            task.plan = Some(plan);
+        }
+        self.enter(State::Recovering, "the arm is not at rest", ctx);
+        self.send_hand(&HAND_OPEN, SHAPE_S, ctx);
+    }
+
+    // Ends ---------------------------------------------------------------
+
+    /// Ends the goal before anything moved.
+    fn refuse(&mut self, reason: impl Into<String>, ctx: &mut Context<'_>) {
+        let verdict = Verdict {
+            success: false,
+            outcome: "refused",
+            reason: reason.into(),
+        };
+        self.finish(verdict, GoalStatus::Aborted, ctx);
+    }
+
+    /// Cancels every motion at once and ends the goal.
+    fn stop(
+        &mut self,
+        reason: impl Into<String>,
+        outcome: &'static str,
+        status: GoalStatus,
+        ctx: &mut Context<'_>,
+    ) {
+        for (which, running) in self.running.iter_mut().enumerate() {
+            if let Some(id) = running.take() {
+                ctx.cancel_goal(CONTROLLERS[which], id);
+            }
+        }
+        let verdict = Verdict {
+            success: false,
+            outcome,
+            reason: reason.into(),
+        };
+        self.finish(verdict, status, ctx);
+    }
+
+    /// Ends the goal; a machine that was moving is stopped, else idle.
+    fn finish(&mut self, verdict: Verdict, status: GoalStatus, ctx: &mut Context<'_>) {
+        self.senses.recording = false;
+        // The way home ends at rest; any other end in motion is a stop.
+        let at_rest =
+            !self.state.moves() || (self.state == State::Homing && self.ended_ns.is_some());
+        let state = if at_rest { State::Idle } else { State::Stopped };
+        self.enter(state, verdict.reason.clone(), ctx);
+        let Some(task) = self.task.take() else { return };
+        let counter = match verdict.outcome {
+            "grasped" => &mut self.counts.grasped,
+            "background" => &mut self.counts.background,
+            "refused" | "planned" => &mut self.counts.refused,
+            "failed" => &mut self.counts.failed,
+            _ => &mut self.counts.stopped,
+        };
+        *counter += 1;
+        let decided = task.decision.as_ref();
+        let result = grasp_object::Result {
+            success: verdict.success,
+            label: decided.map(|d| d.label.clone()).unwrap_or_default(),
+            outcome: verdict.outcome.to_owned(),
+            reason: verdict.reason,
+            decision_time_s: decided.map_or(0.0, |d| match task.stands {
+                Some((id, since)) if id == d.class_id => f64::from(since),
+                _ => f64::from(d.since_onset_s),
+            }),
+            confidence: decided.map_or(0.0, |d| d.confidence),
+        };
+        ctx.finish_goal(ACTION, task.goal, status, result);
+    }
+
+    // Helpers ------------------------------------------------------------
+
+    fn enter(&mut self, state: State, reason: impl Into<String>, ctx: &mut Context<'_>) {
+        let previous = self.state;
+        self.state = state;
+        self.reason = reason.into();
+        self.since_ns = ctx.now_ns;
+        self.ended_ns = None;
+        ctx.log(Level::Info, format!("{}: {}", state.name(), self.reason));
+        self.publish_state(previous, ctx);
+        if let Some(task) = &self.task {
+            let feedback = grasp_object::Feedback {
+                state: state.name().to_owned(),
+            };
+            ctx.feedback(ACTION, task.goal, feedback);
+        }
+    }
+
+    fn publish_state(&mut self, previous: State, ctx: &mut Context<'_>) {
+        self.published_ns = ctx.now_ns;
+        let class = self.task.as_ref().and_then(|t| t.class);
+        let mut message = GraspState {
+            state: self.state.name().to_owned(),
+            previous: previous.name().to_owned(),
+            reason: self.reason.clone(),
+            label: class.map_or_else(String::new, |c| c.name().to_owned()),
+            ..GraspState::default()
+        };
+        message.header.stamp = ctx.stamp();
+        ctx.publish("state", message);
+    }
+
+    fn which(&self, id: u64) -> Option<usize> {
+        self.running.iter().position(|r| *r == Some(id))
+    }
+
+    fn send_arm(&mut self, trajectory: &Trajectory, ctx: &mut Context<'_>) {
+        if trajectory.points.len() < 2 {
+            self.ended_ns = Some(ctx.now_ns);
+            return;
+        }
+        self.send(
+            ARM,
+            report::arm_trajectory(&[trajectory]),
+            trajectory.duration(),
+            ctx,
+        );
+    }
+
+    fn send_hand(&mut self, pose: &Hand, duration_s: f64, ctx: &mut Context<'_>) {
+        self.send(
+            HAND,
+            report::hand_trajectory(pose, duration_s),
+            duration_s,
+            ctx,
+        );
+    }
+
+    fn send(
+        &mut self,
+        which: usize,
+        trajectory: JointTrajectory,
+        duration_s: f64,
+        ctx: &mut Context<'_>,
+    ) {
+        let goal = fjt::Goal {
+            trajectory,
+            ..fjt::Goal::default()
+        };
+        let id = ctx.send_goal(CONTROLLERS[which], goal);
+        let late_ns = ctx.now_ns + (duration_s * 1e9) as i64 + self.settings.motion_timeout_ns;
+        self.late_ns = if self.running == [None; 2] {
+            late_ns
+        } else {
+            self.late_ns.max(late_ns)
+        };
+        self.running[which] = Some(id);
+        self.ended_ns = None;
+    }
+}
