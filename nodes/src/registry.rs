@@ -26,6 +26,10 @@ pub static NODES: &[Entry] = &[
         create: crate::embedded_world::create,
     },
     Entry {
+        interface: &crate::grasp_affordance::INTERFACE,
+        create: crate::grasp_affordance::create,
+    },
+    Entry {
         interface: &crate::microsaccade::INTERFACE,
         create: crate::microsaccade::create,
     },
