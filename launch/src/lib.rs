@@ -2,9 +2,12 @@
 //!
 //! - [`launch_file`] reads ROS 2's XML launch format;
 //! - [`cli`] holds the `saccade` command, one file per subcommand;
-//! - [`report`] writes the folder a run leaves behind, [`plots`] draws.
+//! - [`report`] writes the folder a run leaves behind, [`plots`] draws;
+//! - [`dataset`] makes data sets, [`experiment`] trains and tests on them.
 
 pub mod cli;
+pub mod dataset;
+pub mod experiment;
 pub mod launch_file;
 pub mod plots;
 pub mod report;

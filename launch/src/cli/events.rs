@@ -1,15 +1,272 @@
-//! `saccade events`.
+//! `saccade events`: event-camera files and event topics in bags.
 
-use super::{CliError, CliResult};
+use super::{CliError, CliResult, Exit, print_json, print_line};
+use crate::plots::{self, EventImage};
+use indicatif::{ProgressBar, ProgressStyle};
+use saccade_rosbags::events::{EventBatch, EventInfo, EventSource, info};
+use std::path::{Path, PathBuf};
 
 /// Arguments of `saccade events`.
 #[derive(Debug, clap::Args)]
-pub struct EventsArgs {}
+pub struct EventsArgs {
+    #[command(subcommand)]
+    command: EventsCommand,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum EventsCommand {
+    /// Counts, times, checksum and losses of a recording (Prophesee RAW and DAT,
+    /// ROS 1 bag, rosbag2 .db3 and .mcap).
+    Info {
+        /// The recording.
+        file: PathBuf,
+        /// Topic of events, where a bag has several.
+        #[arg(long)]
+        topic: Option<String>,
+        /// One JSON document on stdout.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Pictures of a recording: one of all events (a .png), or a folder of
+    /// frames with the picture of all beside them.
+    Render(RenderArgs),
+}
+
+#[derive(Debug, clap::Args)]
+struct RenderArgs {
+    /// The recording.
+    file: PathBuf,
+    /// A .png for one picture, anything else is a folder for frames.
+    #[arg(long, short)]
+    out: PathBuf,
+    /// Topic of events, where a bag has several.
+    #[arg(long)]
+    topic: Option<String>,
+    /// Time that one frame shows, in milliseconds.
+    #[arg(long, default_value_t = 33.0, conflicts_with = "fps")]
+    window_ms: f64,
+    /// Frames per second of recording; another way to say --window-ms.
+    #[arg(long)]
+    fps: Option<f64>,
+    /// Frames to write at most, from the start of the recording.
+    #[arg(long, default_value_t = 300)]
+    max_frames: u64,
+}
 
 /// Runs `saccade events`.
 ///
 /// # Errors
-/// Always, until it is written.
-pub fn run(_args: EventsArgs) -> CliResult {
-    Err(CliError::failed("not written yet"))
+/// The recording cannot be read to its end, or pictures cannot be written.
+pub fn run(args: EventsArgs) -> CliResult {
+    match args.command {
+        EventsCommand::Info { file, topic, json } => {
+            let info = info(&file, topic.as_deref())?;
+            if json {
+                print_json(&info)?;
+            } else {
+                print_line(text(&file, &info))?;
+            }
+            Ok(verdict(&info))
+        }
+        EventsCommand::Render(args) => render(&args),
+    }
+}
+
+/// What was lost, in words; empty when nothing was.
+fn losses(info: &EventInfo) -> Vec<String> {
+    let all = [
+        (info.lost_packets, "packets missing in the sequence numbers"),
+        (info.outside, "events outside of the sensor"),
+        (info.unsynced, "events before the stream told time and row"),
+        (info.unknown_words, "words of unknown type"),
+        (info.torn_bytes, "bytes at the end that are no whole word"),
+    ];
+    all.iter()
+        .filter(|(n, _)| *n > 0)
+        .map(|(n, what)| format!("{n} {what}"))
+        .collect()
+}
+
+fn verdict(info: &EventInfo) -> Exit {
+    let losses = losses(info);
+    if losses.is_empty() {
+        return Exit::Success;
+    }
+    eprintln!("warning: lost {}", losses.join(", "));
+    Exit::LostData
+}
+
+fn duration_s(info: &EventInfo) -> f64 {
+    match (info.t_first_us, info.t_last_us) {
+        (Some(first), Some(last)) => last.saturating_sub(first) as f64 * 1e-6,
+        _ => 0.0,
+    }
+}
+
+fn text(file: &Path, info: &EventInfo) -> String {
+    let time = |t: Option<u64>| t.map_or("none".into(), |t| format!("{t} µs"));
+    let seconds = duration_s(info);
+    let rate = if seconds > 0.0 {
+        format!("{:.1} k events/s", info.events as f64 / seconds * 1e-3)
+    } else {
+        "unknown".into()
+    };
+    let mut lines = vec![
+        file.display().to_string(),
+        format!("format    {}", info.format),
+    ];
+    lines.extend(info.topic.iter().map(|t| format!("topic     {t}")));
+    let told = if info.geometry_known {
+        ""
+    } else {
+        " (from the events; the recording does not tell)"
+    };
+    lines.extend([
+        format!("sensor    {} x {}{told}", info.width, info.height),
+        format!(
+            "events    {} ({} ON, {} OFF)",
+            info.events, info.on, info.off
+        ),
+        format!(
+            "time      {} to {} ({seconds:.6} s)",
+            time(info.t_first_us),
+            time(info.t_last_us)
+        ),
+        format!("rate      {rate}"),
+        format!(
+            "sums      x {}, y {}, t {} µs",
+            info.sum_x, info.sum_y, info.sum_t_us
+        ),
+        format!("checksum  {:016x}", info.checksum),
+        format!(
+            "triggers  {} ({} rising)",
+            info.triggers, info.triggers_rising
+        ),
+    ]);
+    if let (Some(first), Some(last)) = (info.seq_first, info.seq_last) {
+        lines.push(format!(
+            "packets   {}, seq {first} to {last}, {} lost",
+            info.packets, info.lost_packets
+        ));
+    }
+    if info.backward_steps > 0 {
+        lines.push(format!(
+            "time runs back {} times, by up to {} µs",
+            info.backward_steps, info.backward_max_us
+        ));
+    }
+    lines.join("\n")
+}
+
+fn render(args: &RenderArgs) -> CliResult {
+    let window_ms = args.fps.map_or(args.window_ms, |fps| 1e3 / fps);
+    if !(window_ms.is_finite() && (0.001..=1e9).contains(&window_ms)) {
+        return Err(CliError::usage(format!(
+            "a frame of {window_ms} ms; --window-ms must be between 0.001 and 1e9, --fps above 0"
+        )));
+    }
+    // The first pass finds the sensor's size and any damage before a file is written.
+    let info = info(&args.file, args.topic.as_deref())?;
+    let (Some(first_us), Some(_)) = (info.t_first_us, info.t_last_us) else {
+        return Err(CliError::failed(format!(
+            "{}: no events in it, so there is nothing to render",
+            args.file.display()
+        )));
+    };
+    let name = args
+        .file
+        .file_name()
+        .map_or_else(String::new, |n| n.to_string_lossy().into_owned());
+    let title = format!("{name}, {:.3} s", duration_s(&info));
+    let mut all = EventImage::new(title, u32::from(info.width), u32::from(info.height))?;
+    let single = args
+        .out
+        .extension()
+        .is_some_and(|e| e.eq_ignore_ascii_case("png"));
+    let window_us = ((window_ms * 1e3).round() as u64).max(1);
+    let mut frames = Frames {
+        folder: &args.out,
+        image: all.clone(),
+        first_us,
+        window_us,
+        left: if single { 0 } else { args.max_frames },
+        number: 0,
+        progress: progress(&info, first_us, window_us, args, single),
+    };
+    let mut source = EventSource::open(&args.file, args.topic.as_deref())?;
+    let mut batch = EventBatch::default();
+    while source.next_batch(&mut batch)? {
+        all.add(batch.events.iter().copied());
+        frames.add(&batch)?;
+    }
+    frames.write()?;
+    frames.progress.finish_and_clear();
+    let overview = if single {
+        args.out.clone()
+    } else {
+        args.out.join("overview.png")
+    };
+    plots::save(&all, &overview)?;
+    print_line(format!("{} frames, {}", frames.number, overview.display()))?;
+    Ok(verdict(&info))
+}
+
+fn progress(
+    info: &EventInfo,
+    first_us: u64,
+    window_us: u64,
+    args: &RenderArgs,
+    single: bool,
+) -> ProgressBar {
+    let windows = info
+        .t_last_us
+        .map_or(0, |last| last.saturating_sub(first_us) / window_us + 1);
+    let bar = ProgressBar::new(windows.min(args.max_frames));
+    if single {
+        return ProgressBar::hidden();
+    }
+    let style = ProgressStyle::with_template("{bar:40} {pos}/{len} frames {eta}");
+    bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+}
+
+/// Frames of one window each, numbered without gaps from the first event on.
+struct Frames<'a> {
+    folder: &'a Path,
+    image: EventImage,
+    first_us: u64,
+    window_us: u64,
+    /// Frames that may still be written.
+    left: u64,
+    number: u64,
+    progress: ProgressBar,
+}
+
+impl Frames<'_> {
+    /// Events that step back in time stay in the frame that is open.
+    fn add(&mut self, batch: &EventBatch) -> Result<(), plots::PlotError> {
+        for &event in &batch.events {
+            if self.left == 0 {
+                return Ok(());
+            }
+            let window = event.t_us.saturating_sub(self.first_us) / self.window_us;
+            while window > self.number && self.left > 0 {
+                self.write()?;
+            }
+            self.image.add([event]);
+        }
+        Ok(())
+    }
+
+    fn write(&mut self) -> Result<(), plots::PlotError> {
+        if self.left == 0 {
+            return Ok(());
+        }
+        let path = self.folder.join(format!("frame_{:06}.png", self.number));
+        plots::save_png(&self.image.enlarged(), &path)?;
+        self.image.clear();
+        self.left -= 1;
+        self.number += 1;
+        self.progress.inc(1);
+        Ok(())
+    }
 }

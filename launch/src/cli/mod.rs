@@ -13,6 +13,7 @@
 pub mod bag;
 pub mod dataset;
 pub mod doctor;
+pub mod eval;
 pub mod events;
 pub mod launch;
 pub mod node;
@@ -47,23 +48,17 @@ enum Command {
     Launch(launch::LaunchArgs),
     /// What the nodes publish, subscribe to, offer and take as parameters.
     Node(node::NodeArgs),
-    /// Recordings: what is in them, converting them.
-    #[command(hide = true)]
+    /// Recordings: what is in them.
     Bag(bag::BagArgs),
     /// Event-camera files and event topics in bags.
-    #[command(hide = true)]
     Events(events::EventsArgs),
     /// Make and inspect labelled data sets.
-    #[command(hide = true)]
     Dataset(dataset::DatasetArgs),
     /// Train a network on a data set.
-    #[command(hide = true)]
     Train(train::TrainArgs),
     /// Evaluate trained weights on a data set.
-    #[command(hide = true)]
-    Eval(train::EvalArgs),
-    /// Draw rasters, curves and trajectories.
-    #[command(hide = true)]
+    Eval(eval::EvalArgs),
+    /// Draw curves, confusion matrices and spike rasters.
     Plot(plot::PlotArgs),
     /// What is installed on this machine, and what will be used.
     Doctor(doctor::DoctorArgs),
@@ -209,8 +204,8 @@ pub fn main() -> ExitCode {
         Command::Bag(args) => bag::run(args),
         Command::Events(args) => events::run(args),
         Command::Dataset(args) => dataset::run(args),
-        Command::Train(args) => train::run_train(args),
-        Command::Eval(args) => train::run_eval(args),
+        Command::Train(args) => train::run(args),
+        Command::Eval(args) => eval::run(args),
         Command::Plot(args) => plot::run(args),
         Command::Doctor(args) => doctor::run(args),
     };

@@ -1,27 +1,171 @@
-//! `saccade train` and `saccade eval`.
+//! `saccade train`: weights from a data set.
 
-use super::{CliError, CliResult};
+use super::{CliError, CliResult, Context, Exit, print_json, print_line};
+use crate::experiment::{Setup, load, train_on, training_chart};
+use crate::plots;
+use indicatif::{ProgressBar, ProgressStyle};
+use saccade_engine::learning::optimizer::OptimizerConfig;
+use saccade_engine::models::config::ClassifierConfig;
+use saccade_engine::models::training::{EpochReport, TrainConfig, TrainReport};
+use serde::Serialize;
+use std::path::PathBuf;
 
 /// Arguments of `saccade train`.
 #[derive(Debug, clap::Args)]
-pub struct TrainArgs {}
+pub struct TrainArgs {
+    #[command(subcommand)]
+    network: TrainNetwork,
+}
 
-/// Arguments of `saccade eval`.
+#[derive(Debug, clap::Subcommand)]
+enum TrainNetwork {
+    /// The recurrent LIF/ALIF classifier, by e-prop.
+    Classifier(ClassifierArgs),
+}
+
 #[derive(Debug, clap::Args)]
-pub struct EvalArgs {}
+struct ClassifierArgs {
+    /// Data set (.bag, .mcap or .db3) of `saccade dataset make`.
+    dataset: PathBuf,
+    /// Weights to write.
+    #[arg(long, short, default_value = "weights.safetensors")]
+    out: PathBuf,
+    /// Seed of the initial weights and of the order of samples.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    #[command(flatten)]
+    network: NetworkArgs,
+    /// Picture of loss and accuracy over the epochs.
+    #[arg(long)]
+    curve: Option<PathBuf>,
+    /// One JSON document on stdout.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Options of network and training that `train` and `eval` share.
+#[derive(Debug, clap::Args)]
+pub struct NetworkArgs {
+    /// Passes over the samples.
+    #[arg(long)]
+    epochs: Option<usize>,
+    /// Recurrent neurons; half of them adapt (ALIF).
+    #[arg(long)]
+    hidden: Option<usize>,
+    /// Samples per step of the optimizer.
+    #[arg(long)]
+    batch: Option<usize>,
+    /// Peak learning rate of Adam.
+    #[arg(long)]
+    learning_rate: Option<f64>,
+    /// How much of a saccade the network sees, in milliseconds from its onset.
+    #[arg(long, default_value_t = 300, value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    pub interval_ms: u16,
+}
+
+impl NetworkArgs {
+    /// The network and training asked for; what was not is the engine's default.
+    pub fn setup(&self) -> Setup {
+        let mut setup = Setup {
+            classifier: ClassifierConfig::default(),
+            training: TrainConfig::default(),
+        };
+        if let Some(hidden) = self.hidden {
+            setup.classifier.n_alif = hidden / 2;
+            setup.classifier.n_lif = hidden - hidden / 2;
+        }
+        setup.classifier.max_ticks = setup
+            .classifier
+            .max_ticks
+            .max(usize::from(self.interval_ms));
+        let last = usize::from(self.interval_ms) - 1;
+        setup.classifier.learn_from_tick = setup.classifier.learn_from_tick.min(last);
+        if let Some(epochs) = self.epochs {
+            setup.training.epochs = epochs;
+        }
+        if let Some(batch) = self.batch {
+            setup.training.batch = batch;
+        }
+        if let Some(rate) = self.learning_rate {
+            setup.training.optimizer = OptimizerConfig::adam(rate);
+        }
+        setup
+    }
+}
+
+/// A bar that shows loss and accuracy.
+pub fn epoch_bar(epochs: usize) -> ProgressBar {
+    let bar = ProgressBar::new(epochs as u64);
+    let style =
+        ProgressStyle::with_template("{prefix}{bar:30} {pos}/{len} epochs  {msg}  {eta} left");
+    bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+}
+
+/// What a bar says of an epoch.
+pub fn epoch_text(e: &EpochReport) -> String {
+    format!(
+        "loss {:.3}  accuracy {:.1} %  {:.1} Hz",
+        e.loss,
+        100.0 * e.accuracy,
+        e.mean_rate_hz
+    )
+}
+
+#[derive(Serialize)]
+struct TrainDocument<'a> {
+    weights: &'a PathBuf,
+    dataset: &'a crate::experiment::Source,
+    seed: u64,
+    interval_ms: u16,
+    report: &'a TrainReport,
+}
 
 /// Runs `saccade train`.
 ///
 /// # Errors
-/// Always, until it is written.
-pub fn run_train(_args: TrainArgs) -> CliResult {
-    Err(CliError::failed("not written yet"))
-}
-
-/// Runs `saccade eval`.
-///
-/// # Errors
-/// Always, until it is written.
-pub fn run_eval(_args: EvalArgs) -> CliResult {
-    Err(CliError::failed("not written yet"))
+/// The data set cannot be read, a parameter is out of range, or writing fails.
+pub fn run(args: TrainArgs) -> CliResult {
+    let TrainNetwork::Classifier(args) = args.network;
+    let setup = args.network.setup();
+    if args.out.extension().is_none_or(|e| e != "safetensors") {
+        return Err(CliError::usage(format!(
+            "--out {}: the name must end in .safetensors",
+            args.out.display()
+        )));
+    }
+    let data = load(&args.dataset, args.network.interval_ms, None)?;
+    let bar = epoch_bar(setup.training.epochs);
+    let (classifier, report) = train_on(&data, &setup, args.seed, &mut |e| {
+        bar.set_message(epoch_text(e));
+        bar.inc(1);
+    })
+    .context(format!("training on {}", args.dataset.display()))?;
+    bar.finish_and_clear();
+    if let Some(folder) = args.out.parent() {
+        std::fs::create_dir_all(folder).context(format!("making {}", folder.display()))?;
+    }
+    classifier.save(&args.out)?;
+    if let Some(curve) = &args.curve {
+        plots::save(&training_chart(&report), curve)?;
+    }
+    if args.json {
+        let document = TrainDocument {
+            weights: &args.out,
+            dataset: &data.source,
+            seed: args.seed,
+            interval_ms: args.network.interval_ms,
+            report: &report,
+        };
+        print_json(&document)?;
+    } else {
+        let held_out = report.held_out_accuracy.map_or(String::new(), |a| {
+            format!(", {:.1} % of {} held out", 100.0 * a, report.held_out)
+        });
+        print_line(format!(
+            "{}: trained on {} samples{held_out}",
+            args.out.display(),
+            report.trained_on
+        ))?;
+    }
+    Ok(Exit::Success)
 }

@@ -123,7 +123,7 @@ impl EventImage {
 
 /// By how much a picture of `width` x `height` pixels is enlarged to suit a screen.
 fn enlargement(width: u32, height: u32) -> u32 {
-    (640 / width.max(height).max(1)).max(1)
+    (900 / width.max(height).max(1)).max(1)
 }
 
 /// The 99.5th percentile of the pixels with events.

@@ -75,7 +75,8 @@ pub struct LineChart {
 }
 
 impl LineChart {
-    fn ranges(&self) -> Result<((f64, f64), (f64, f64)), PlotError> {
+    /// Ranges of the x and the y axis.
+    fn ranges(&self) -> Result<[(f64, f64); 2], PlotError> {
         let all = || self.series.iter().flat_map(|s| s.points.iter());
         let x = self.x_range.or_else(|| extent(all().map(|p| p.0)));
         let bands = || self.series.iter().flat_map(|s| s.band.iter());
@@ -87,7 +88,7 @@ impl LineChart {
             })
         });
         match (x, y) {
-            (Some(x), Some(y)) => Ok((widened(x), widened(y))),
+            (Some(x), Some(y)) => Ok([widened(x), widened(y)]),
             _ => Err(PlotError::Empty {
                 title: self.title.clone(),
                 reason: "no series has a finite point".into(),
@@ -163,7 +164,7 @@ impl From<CanvasError> for ChartError {
 
 impl LineChart {
     fn chart(&self, area: &Area<'_>) -> Result<(), ChartError> {
-        let (x, y) = self.ranges().map_err(ChartError::Plot)?;
+        let [x, y] = self.ranges().map_err(ChartError::Plot)?;
         let top = if self.spans.is_empty() && self.times.is_empty() {
             px(8)
         } else {

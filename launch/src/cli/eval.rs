@@ -1,0 +1,233 @@
+//! `saccade eval`: how good trained weights, or a whole training, are.
+
+use super::train::{NetworkArgs, epoch_bar, epoch_text};
+use super::{CliError, CliResult, Context, Exit, print_json, print_line};
+use crate::experiment::{Results, compare, encoder_of, load};
+use crate::plots;
+use crate::report::write_atomic;
+use saccade_engine::models::classifier::Classifier;
+use saccade_engine::models::evaluation::evaluate;
+use std::path::{Path, PathBuf};
+
+/// Arguments of `saccade eval`.
+#[derive(Debug, clap::Args)]
+pub struct EvalArgs {
+    #[command(subcommand)]
+    network: EvalNetwork,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum EvalNetwork {
+    /// The classifier: weights on a data set, or with --train and --test several
+    /// trainings with controls and baselines.
+    Classifier(ClassifierArgs),
+}
+
+#[derive(Debug, clap::Args)]
+struct ClassifierArgs {
+    /// Data set to evaluate --weights on.
+    #[arg(
+        required_unless_present = "train",
+        conflicts_with = "train",
+        requires = "weights"
+    )]
+    dataset: Option<PathBuf>,
+    /// Weights (.safetensors).
+    #[arg(long, short, requires = "dataset")]
+    weights: Option<PathBuf>,
+    /// Data set to train on, once per seed.
+    #[arg(long, requires = "test")]
+    train: Option<PathBuf>,
+    /// Held-out data set.
+    #[arg(long, requires = "train")]
+    test: Option<PathBuf>,
+    /// Number of trainings.
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=1000))]
+    seeds: u64,
+    /// The first training's seed; the others follow.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    #[command(flatten)]
+    network: NetworkArgs,
+    /// Folder for eval.json and pictures.
+    #[arg(long)]
+    report: Option<PathBuf>,
+    /// One JSON document on stdout.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs `saccade eval`.
+///
+/// # Errors
+/// Data or weights cannot be read or do not fit, or writing fails.
+pub fn run(args: EvalArgs) -> CliResult {
+    let EvalNetwork::Classifier(args) = args.network;
+    let results = match (&args.dataset, &args.weights, &args.train, &args.test) {
+        (Some(dataset), Some(weights), _, _) => of_weights(&args, dataset, weights)?,
+        (_, _, Some(train), Some(test)) => of_trainings(&args, train, test)?,
+        _ => {
+            return Err(CliError::usage(
+                "give a data set and --weights, or --train and --test",
+            ));
+        }
+    };
+    if let Some(folder) = &args.report {
+        write_report(folder, &results)?;
+    }
+    if args.json {
+        print_json(&results)?;
+    } else {
+        print_line(text(&results))?;
+    }
+    Ok(Exit::Success)
+}
+
+fn of_weights(args: &ClassifierArgs, dataset: &Path, weights: &Path) -> Result<Results, CliError> {
+    let classifier = Classifier::load(weights).context(format!("weights {}", weights.display()))?;
+    let encoder = encoder_of(&classifier).context(format!("weights {}", weights.display()))?;
+    let data = load(dataset, args.network.interval_ms, Some(encoder))?;
+    let evaluation = evaluate(&classifier, &data.samples).context(format!(
+        "weights {} on {}",
+        weights.display(),
+        dataset.display()
+    ))?;
+    let seed = classifier.provenance().seed;
+    if classifier.provenance().dataset_fingerprint == data.source.fingerprint {
+        eprintln!(
+            "warning: these weights were trained on this very data set; the accuracy is not held out"
+        );
+    }
+    Ok(Results::new(&data, &[(seed, evaluation)]))
+}
+
+fn of_trainings(args: &ClassifierArgs, train: &Path, test: &Path) -> Result<Results, CliError> {
+    let setup = args.network.setup();
+    let train = load(train, args.network.interval_ms, None)?;
+    let test = load(test, args.network.interval_ms, Some(train.encoder.clone()))?;
+    if train.source.fingerprint == test.source.fingerprint {
+        return Err(CliError::failed(
+            "--train and --test hold the same samples; make the test set with another seed and --split test",
+        ));
+    }
+    let seeds: Vec<u64> = (0..args.seeds).map(|i| args.seed.wrapping_add(i)).collect();
+    let bar = epoch_bar(setup.training.epochs * seeds.len() * 2);
+    let results = compare(&train, &test, &setup, &seeds, &mut |p| {
+        let shuffled = if p.shuffled { " shuffled" } else { "" };
+        bar.set_prefix(format!("seed {}{shuffled} ", p.seed));
+        bar.set_message(epoch_text(p.epoch));
+        bar.inc(1);
+    })?;
+    bar.finish_and_clear();
+    Ok(results)
+}
+
+fn write_report(folder: &Path, results: &Results) -> Result<(), CliError> {
+    plots::save(&results.curve_chart(), &folder.join("accuracy_vs_time.png"))?;
+    plots::save(&results.confusion_picture(), &folder.join("confusion.png"))?;
+    let path = folder.join("eval.json");
+    write_atomic(&path, &serde_json::to_vec_pretty(results)?)
+        .context(format!("writing {}", path.display()))
+}
+
+fn text(r: &Results) -> String {
+    let percent = |x: f64| format!("{:5.1} %", 100.0 * x);
+    let mut lines = Vec::new();
+    if let Some(train) = &r.train {
+        lines.push(format!(
+            "trained on  {} ({} samples, {})",
+            train.file, train.samples, train.fingerprint
+        ));
+    }
+    lines.extend([
+        format!(
+            "tested on   {} ({} samples, {})",
+            r.test.file, r.test.samples, r.test.fingerprint
+        ),
+        format!(
+            "saccade     {}; the network sees {} ms from its onset",
+            r.test.saccade, r.interval_ms
+        ),
+        String::new(),
+        "held-out accuracy at the end of the interval, learning signal off".into(),
+    ]);
+    for run in &r.runs {
+        lines.push(format!(
+            "  seed {:<4} {}   cross entropy {:.3} nats   calibration error {:.3}   {:.1} Hz",
+            run.seed,
+            percent(run.accuracy),
+            run.cross_entropy,
+            run.calibration_error,
+            run.mean_rate_hz
+        ));
+    }
+    if r.runs.len() > 1 {
+        lines.push(format!(
+            "  mean      {}   standard deviation {:.1} %",
+            percent(r.accuracy_mean),
+            100.0 * r.accuracy_std
+        ));
+    }
+    lines.extend(table(r));
+    lines.extend(curve(r));
+    if !r.shuffled.is_empty() {
+        let mean = r.shuffled.iter().sum::<f64>() / r.shuffled.len() as f64;
+        let each: Vec<_> = r
+            .shuffled
+            .iter()
+            .map(|a| format!("{:.1}", 100.0 * a))
+            .collect();
+        lines.push(String::new());
+        lines.push(format!(
+            "shuffled labels  {}   ({}; chance is {})",
+            percent(mean),
+            each.join(", "),
+            percent(1.0 / r.classes.len() as f64).trim()
+        ));
+    }
+    if !r.baselines.is_empty() {
+        lines.push("baselines".into());
+        lines.extend(
+            r.baselines
+                .iter()
+                .map(|b| format!("  {:<50} {}", b.name, percent(b.accuracy))),
+        );
+    }
+    lines.join("\n")
+}
+
+fn table(r: &Results) -> Vec<String> {
+    let mut lines = vec![
+        String::new(),
+        "confusion (row = truth, column = decision)".into(),
+    ];
+    let head: String = r.classes.iter().map(|c| format!("{c:>12}")).collect();
+    lines.push(format!("  {:<12}{head}", ""));
+    for (name, row) in r.classes.iter().zip(&r.confusion) {
+        let cells: String = row.iter().map(|n| format!("{n:>12}")).collect();
+        lines.push(format!("  {name:<12}{cells}"));
+    }
+    lines
+}
+
+fn curve(r: &Results) -> Vec<String> {
+    let mut lines = vec![
+        String::new(),
+        "accuracy against time since saccade onset".into(),
+    ];
+    // A line for every 50 ms is enough to read; the picture has all of it.
+    let shown = |ms: f64| (ms as u64).is_multiple_of(50) || ms >= f64::from(r.interval_ms);
+    for p in r.curve.iter().filter(|p| shown(p.ms)) {
+        let bar = "█".repeat((40.0 * p.mean).round().max(0.0) as usize);
+        lines.push(format!(
+            "  {:4.0} ms  {:5.1} %  {bar}",
+            p.ms,
+            100.0 * p.mean
+        ));
+    }
+    lines.extend(
+        r.settled_ms
+            .map(|ms| format!("  within 1 % of the end from {ms:.0} ms on")),
+    );
+    lines
+}
