@@ -70,6 +70,7 @@ pub(super) fn parse(text: &str, place: &Place) -> Result<Vec<Piece>, LaunchFileE
         rest: text,
         place,
         depth: 0,
+        quoted: false,
     };
     parser.pieces(Until::End)
 }
@@ -89,6 +90,8 @@ struct Parser<'a> {
     rest: &'a str,
     place: &'a Place,
     depth: usize,
+    /// Within a quoted argument, where ROS 2 takes further quotes as letters.
+    quoted: bool,
 }
 
 impl Parser<'_> {
@@ -170,10 +173,17 @@ impl Parser<'_> {
                 None => return Err(malformed(self.place, format!("'$({name}' is never closed"))),
             }
             match self.rest.chars().next() {
-                Some(')' | ' ') => {} // more than one space, as ROS 2's grammar would refuse; harmless
-                Some(quote @ ('\'' | '"')) => {
+                Some(')' | ' ') => {
+                    return Err(malformed(
+                        self.place,
+                        format!("a space in '$({name}' is not followed by an argument"),
+                    ));
+                }
+                Some(quote @ ('\'' | '"')) if !self.quoted => {
                     self.advance(quote);
+                    self.quoted = true;
                     arguments.push(self.pieces(Until::Quote(quote))?);
+                    self.quoted = false;
                     self.advance(quote);
                 }
                 _ => arguments.push(self.pieces(Until::Argument)?),

@@ -1,0 +1,156 @@
+//! The summary of a run, for people and as JSON.
+
+use crate::cli::{CliError, print_line};
+use crate::report::{Run, Summary, Trial};
+use saccade_nodes::{Health, RunReport};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// Everything a run came to.
+pub(super) struct Outcome<'a> {
+    pub(super) run: &'a Run,
+    pub(super) host: &'a RunReport,
+    pub(super) realtime: bool,
+    pub(super) trials: &'a [Trial],
+    pub(super) summary: Summary,
+    pub(super) report: &'a Path,
+}
+
+impl Outcome<'_> {
+    /// Simulated per wall second.
+    fn speed(&self) -> f64 {
+        self.host.sim_s / self.host.wall_s.max(1e-9)
+    }
+
+    /// Wall seconds of nodes and of parts within them, most first.
+    fn shares(&self) -> Vec<(&str, f64)> {
+        let all = self.host.node_seconds.iter().chain(&self.host.profile);
+        let mut shares: Vec<_> = all.map(|(name, s)| (name.as_str(), *s)).collect();
+        shares.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(b.0)));
+        shares
+    }
+
+    /// The document of `--json`.
+    pub(super) fn json(&self) -> Value {
+        let health: BTreeMap<_, _> = self
+            .host
+            .health
+            .iter()
+            .map(|(node, h)| (node, health_json(h)))
+            .collect();
+        json!({
+            "run": self.run,
+            "times_real_time": self.speed(),
+            "health": health,
+            "summary": self.summary,
+            "trials": self.trials,
+            "report": self.report.display().to_string(),
+        })
+    }
+
+    /// The summary on stdout.
+    pub(super) fn print(&self) -> Result<(), CliError> {
+        if !self.trials.is_empty() {
+            print_line("")?;
+            self.print_trials()?;
+        }
+        self.print_speed()?;
+        self.print_latencies()?;
+        self.print_losses()?;
+        print_line(format!(
+            "report       {}",
+            self.report.join("index.html").display()
+        ))?;
+        if let Some(recording) = &self.run.recording {
+            print_line(format!(
+                "recording    {}",
+                self.report.join(recording).display()
+            ))?;
+        }
+        Ok(())
+    }
+
+    fn print_trials(&self) -> Result<(), CliError> {
+        let summary = &self.summary;
+        print_line(format!("grasped      {}", summary.grasped))?;
+        for (class, rate) in &summary.by_class {
+            print_line(format!("  {class:<10} {rate}"))?;
+        }
+        print_line(format!("decided      {}", summary.classified))?;
+        if let Some(median) = summary.decision_time_median_s {
+            print_line(format!(
+                "  median     {median:.3} s after the saccade's onset"
+            ))?;
+        }
+        print_line(format!(
+            "empty table  false motions {}, of these after a decision for background {}",
+            summary.false_motions, summary.motions_after_background
+        ))
+    }
+
+    fn print_speed(&self) -> Result<(), CliError> {
+        let host = self.host;
+        print_line(format!(
+            "time         {:.1} s {} in {:.1} s, {:.2} times real time; ended: {}",
+            host.sim_s,
+            if self.realtime {
+                "of the wall clock"
+            } else {
+                "simulated"
+            },
+            host.wall_s,
+            self.speed(),
+            host.ended
+        ))?;
+        for (name, seconds) in self.shares() {
+            let percent = 100.0 * seconds / host.wall_s.max(1e-9);
+            if percent >= 0.1 {
+                print_line(format!("  {name:<32} {percent:5.1} %"))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn print_latencies(&self) -> Result<(), CliError> {
+        let clock = if self.realtime {
+            "us"
+        } else {
+            "us (simulated)"
+        };
+        for (name, p) in &self.host.latencies {
+            print_line(format!(
+                "latency      {name}: p50 {:.0}, p99 {:.0}, p99.9 {:.0}, most {:.0} {clock} of {}",
+                p.p50_us, p.p99_us, p.p999_us, p.max_us, p.count
+            ))?;
+        }
+        for (name, count) in self.host.late_ticks.iter().filter(|(_, n)| **n > 0) {
+            print_line(format!("late ticks   {name}: {count}"))?;
+        }
+        Ok(())
+    }
+
+    fn print_losses(&self) -> Result<(), CliError> {
+        let host = self.host;
+        for (queue, count) in host.dropped.iter().filter(|(_, n)| **n > 0) {
+            print_line(format!("DROPPED      {queue}: {count} messages"))?;
+        }
+        if host.unrecorded > 0 {
+            print_line(format!("UNRECORDED   {} messages", host.unrecorded))?;
+        }
+        if !host.lost_data() {
+            print_line("dropped      nothing")?;
+        }
+        for (node, health) in &host.health {
+            if let Some(warning) = &health.warning {
+                print_line(format!("warning      {node}: {warning}"))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn health_json(health: &Health) -> Value {
+    let values: BTreeMap<_, _> = health.values.iter().cloned().collect();
+    json!({"warning": health.warning, "values": values})
+}

@@ -1,0 +1,183 @@
+//! The command from outside: exit status, what is on stdout and stderr.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+fn saccade(folder: &Path, args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_saccade"))
+        .args(args)
+        .current_dir(folder)
+        .output()
+        .expect("the command starts")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).expect("UTF-8")
+}
+
+/// Runs with `files` in the working folder: status, stdout, stderr, and what
+/// lies in the folder afterwards.
+fn run(files: &[(&str, &str)], args: &[&str]) -> (i32, String, String, Vec<String>) {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    for (name, text) in files {
+        std::fs::write(folder.path().join(name), text).expect("written");
+    }
+    let output = saccade(folder.path(), args);
+    let entries = std::fs::read_dir(folder.path()).expect("read");
+    let mut left: Vec<_> = entries
+        .map(|e| e.expect("entry").file_name().to_string_lossy().into_owned())
+        .collect();
+    left.sort();
+    let status = output.status.code().expect("it was not killed");
+    (status, text(&output.stdout), text(&output.stderr), left)
+}
+
+/// A launch file with one argument and one node that ends only with the time.
+const HEAD: &str = r#"<launch>
+  <arg name="period" default="1.0" description="seconds"/>
+  <node pkg="saccade_nodes" exec="microsaccade" name="head">
+    <param name="period" value="$(var period)"/>
+  </node>
+</launch>"#;
+
+#[test]
+fn wrong_usage_is_status_2_and_says_what_there_is() {
+    let file = [("a.launch.xml", HEAD)];
+    for (args, part) in [
+        (&["lanch"][..], "unrecognized subcommand"),
+        (&["launch"], "required"),
+        (
+            &["launch", "a.launch.xml", "perod:=2"],
+            "no launch argument 'perod'; declared: period",
+        ),
+        (&["launch", "a.launch.xml", "period=2"], "write name:=value"),
+        (
+            &["launch", "a.launch.xml", "--duration", "-1"],
+            "--duration",
+        ),
+        (
+            &["launch", "a.launch.xml", "--lockstep", "--realtime"],
+            "cannot be used with",
+        ),
+        (
+            &["node", "describe", "nobody"],
+            "no node 'nobody'; there are: ",
+        ),
+    ] {
+        let (status, stdout, stderr, left) = run(&file, args);
+        assert_eq!(status, 2, "{args:?}: {stderr}");
+        assert!(stderr.contains(part), "{args:?}: {stderr}");
+        assert!(stderr.starts_with("error: "), "{args:?}: {stderr}");
+        assert_eq!((stdout.as_str(), left.len()), ("", 1), "{args:?}");
+    }
+}
+
+#[test]
+fn a_failure_is_status_1_names_the_place_and_leaves_nothing() {
+    for (body, part) in [
+        (
+            "<launch>\n<node/></launch>",
+            "a.launch.xml:2: <node> needs the attribute 'pkg'",
+        ),
+        ("<launch>", "a.launch.xml:1: not well-formed XML"),
+        ("<launch/>", "nothing to run"),
+        (
+            "<launch>\n<node pkg=\"rviz2\" exec=\"rviz2\"/></launch>",
+            "a.launch.xml:2: node 'rviz2' is in package 'rviz2'",
+        ),
+        (
+            "<launch>\n<node pkg=\"saccade_nodes\" exec=\"nobody\"/></launch>",
+            "a.launch.xml:2: saccade_nodes has no node 'nobody'; it has: ",
+        ),
+        (
+            &HEAD.replace("\"period\" value", "\"perod\" value"),
+            "no parameter 'perod'; it has: ",
+        ),
+        (&HEAD.replace("1.0", "NaN"), "parameter 'period' = NaN"),
+        (
+            &HEAD.replace("1.0", "soon"),
+            "parameter 'period' = soon is not a number",
+        ),
+    ] {
+        let args = ["launch", "a.launch.xml", "--record", "out/r.mcap"];
+        let (status, stdout, stderr, left) = run(&[("a.launch.xml", body)], &args);
+        assert_eq!(status, 1, "{body}: {stderr}");
+        assert!(stderr.contains(part), "{body}: {stderr}");
+        assert_eq!(
+            (stdout.as_str(), left),
+            ("", vec!["a.launch.xml".to_owned()]),
+            "{body}"
+        );
+    }
+    let (status, _, stderr, _) = run(&[], &["launch", "none.launch.xml"]);
+    assert_eq!(
+        (status, stderr.contains("cannot read none.launch.xml")),
+        (1, true),
+        "{stderr}"
+    );
+    let (status, _, stderr, _) = run(&[("r.mcap", "no")], &["launch", "--replay", "r.mcap"]);
+    assert_eq!((status, stderr.contains("r.mcap")), (1, true), "{stderr}");
+}
+
+#[test]
+fn arguments_and_nodes_can_be_looked_at() {
+    let file = [("a.launch.xml", HEAD)];
+    let (status, stdout, _, _) = run(&file, &["launch", "a.launch.xml", "--show-args"]);
+    assert_eq!(
+        (status, stdout.as_str()),
+        (0, "period:=    default: '1.0'\n    seconds\n")
+    );
+    let (status, stdout, _, left) = run(&file, &["launch", "a.launch.xml", "period:=3", "--print"]);
+    let expected = "/head  (saccade_nodes/microsaccade)\n    period: 3\n";
+    assert_eq!((status, stdout.as_str(), left.len()), (0, expected, 1));
+    let (status, stdout, _, _) = run(&[], &["node", "list"]);
+    assert!(status == 0 && stdout.contains("microsaccade"), "{stdout}");
+    let (status, stdout, _, _) = run(&[], &["node", "describe", "microsaccade"]);
+    assert!(status == 0 && stdout.contains("| `period` |"), "{stdout}");
+}
+
+#[test]
+fn json_is_one_document_and_nothing_else() {
+    let file = [("a.launch.xml", HEAD)];
+    for args in [
+        &["doctor", "--json"][..],
+        &["node", "list", "--json"],
+        &["node", "describe", "referee", "--json"],
+        &["launch", "a.launch.xml", "--show-args", "--json"],
+        &["launch", "a.launch.xml", "--print", "--json"],
+        &["launch", "a.launch.xml", "--duration", "2", "--json"],
+    ] {
+        let (status, stdout, stderr, _) = run(&file, args);
+        assert_eq!(status, 0, "{args:?}: {stderr}");
+        let document: Result<serde_json::Value, _> = serde_json::from_str(&stdout);
+        assert!(document.is_ok(), "{args:?}: {stdout}");
+    }
+}
+
+#[test]
+fn a_run_of_a_given_time_ends_and_can_be_replayed() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    std::fs::write(folder.path().join("a.launch.xml"), HEAD).expect("written");
+    let args = [
+        "launch",
+        "a.launch.xml",
+        "--duration",
+        "2.5",
+        "--record",
+        "out/run.mcap",
+        "--json",
+    ];
+    let output = saccade(folder.path(), &args);
+    let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
+    assert_eq!(output.status.code(), Some(0), "{stderr}");
+    let document: serde_json::Value = serde_json::from_str(&stdout).expect("JSON");
+    assert_eq!(document["run"]["host"]["sim_s"], 2.5, "{stdout}");
+    assert!(folder.path().join("report/index.html").is_file());
+    assert!(folder.path().join("out/run.mcap").is_file());
+    let output = saccade(
+        folder.path(),
+        &["launch", "--replay", "out/run.mcap", "--json"],
+    );
+    let document: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!(document["different"], serde_json::json!({}), "{document}");
+}
