@@ -60,19 +60,19 @@ fn range(name: &str) -> Option<Range> {
         "fine_noise" => (
             Kind::FineNoise,
             (0.010, 0.018),
-            (0.12, 0.22),
+            (0.08, 0.16),
             [0.45, 0.45, 0.47],
         ),
         "stripes" => (
             Kind::Stripes,
             (0.03, 0.07),
-            (0.08, 0.16),
+            (0.06, 0.11),
             [0.50, 0.48, 0.42],
         ),
         "speckle" => (
             Kind::Speckle,
             (0.03, 0.05),
-            (0.25, 0.45),
+            (0.20, 0.40),
             [0.60, 0.59, 0.57],
         ),
         "concrete" => (
@@ -81,22 +81,22 @@ fn range(name: &str) -> Option<Range> {
             (0.12, 0.22),
             [0.42, 0.42, 0.41],
         ),
-        "dots" => (Kind::Dots, (0.04, 0.07), (0.10, 0.25), [0.48, 0.50, 0.55]),
+        "dots" => (Kind::Dots, (0.04, 0.07), (0.08, 0.20), [0.48, 0.50, 0.55]),
         "gradient" => (Kind::Gradient, (0.4, 0.8), (0.20, 0.40), [0.55, 0.52, 0.48]),
         "weave" => (
             Kind::Weave,
             (0.014, 0.024),
-            (0.10, 0.20),
+            (0.04, 0.09),
             [0.50, 0.45, 0.36],
         ),
         "checker" => (
             Kind::Checker,
             (0.03, 0.06),
-            (0.06, 0.13),
+            (0.05, 0.11),
             [0.50, 0.50, 0.48],
         ),
         "marble" => (Kind::Marble, (0.06, 0.12), (0.12, 0.22), [0.60, 0.60, 0.62]),
-        "tiles" => (Kind::Tiles, (0.06, 0.10), (0.20, 0.40), [0.55, 0.50, 0.45]),
+        "tiles" => (Kind::Tiles, (0.06, 0.10), (0.10, 0.20), [0.55, 0.50, 0.45]),
         _ => return None,
     };
     Some(Range {
@@ -171,7 +171,7 @@ impl Texture {
                 0.7 * noise(x, y, w, seed) + 0.5 * noise(2.1 * x, 2.1 * y, 2.1 * w, seed ^ 1)
             }
             Kind::Stripes => wave(y, w, 0.5, 0.12),
-            Kind::Speckle => spots(x, y, w, seed, (0.04, 0.16), 0.5),
+            Kind::Speckle => spots(x, y, w, seed, (0.04, 0.16), 0.4),
             Kind::Concrete => octaves(x, y, w, seed, 4),
             Kind::Dots => {
                 let (dx, dy) = (x - x.round(), y - y.round());
@@ -183,7 +183,7 @@ impl Texture {
             }
             Kind::Weave => {
                 // Threads over and under, alternately.
-                let over = (x.floor() as i32 + y.floor() as i32) & 1 == 0;
+                let over = (floor(x) ^ floor(y)) & 1 == 0;
                 let across = if over { x } else { y } - 0.5;
                 let bulge = 1.0 - 8.0 * (across - across.round()).powi(2);
                 bulge * fade(w) - 0.33 * fade(w)
@@ -196,7 +196,7 @@ impl Texture {
             }
             Kind::Tiles => {
                 // Tiles of slightly different shades between narrow dark joints.
-                let shade = lattice(x.floor() as i32, y.floor() as i32, seed);
+                let shade = lattice(floor(x), floor(y), seed);
                 let joint = wave(x, w, 0.94, 0.0).min(wave(y, w, 0.94, 0.0));
                 0.15 * shade + 0.5 * joint - 0.35
             }
@@ -239,19 +239,33 @@ fn lattice(x: i32, y: i32, seed: u32) -> f32 {
     h as i32 as f32 * (1.0 / 2_147_483_648.0)
 }
 
+/// The integer below, without a call into the C library.
+fn floor(x: f32) -> i32 {
+    let towards_zero = x as i32;
+    towards_zero.wrapping_sub(i32::from(towards_zero as f32 > x))
+}
+
 /// Value noise on the unit lattice, faded out where pixels are too wide for it.
 fn noise(x: f32, y: f32, w: f32, seed: u32) -> f32 {
     let amount = fade(0.5 * w);
     if amount <= 0.0 {
         return 0.0;
     }
-    let (fx, fy) = (x.floor(), y.floor());
-    let (ix, iy) = (fx as i32, fy as i32);
+    let (ix, iy) = (floor(x), floor(y));
+    let (fx, fy) = (ix as f32, iy as f32);
     let smooth = |t: f32| t * t * (3.0 - 2.0 * t);
     let (sx, sy) = (smooth(x - fx), smooth(y - fy));
     let mix = |a: f32, b: f32, s: f32| a + (b - a) * s;
-    let top = mix(lattice(ix, iy, seed), lattice(ix + 1, iy, seed), sx);
-    let bottom = mix(lattice(ix, iy + 1, seed), lattice(ix + 1, iy + 1, seed), sx);
+    let top = mix(
+        lattice(ix, iy, seed),
+        lattice(ix.wrapping_add(1), iy, seed),
+        sx,
+    );
+    let bottom = mix(
+        lattice(ix, iy.wrapping_add(1), seed),
+        lattice(ix.wrapping_add(1), iy.wrapping_add(1), seed),
+        sx,
+    );
     mix(top, bottom, sy) * amount
 }
 
@@ -282,8 +296,8 @@ fn disc(r: f32, radius: f32, w: f32) -> f32 {
 
 /// Spots, one per cell at most, of random place, size and sign.
 fn spots(x: f32, y: f32, w: f32, seed: u32, radius: (f32, f32), share: f32) -> f32 {
-    let (fx, fy) = (x.floor(), y.floor());
-    let (ix, iy) = (fx as i32, fy as i32);
+    let (ix, iy) = (floor(x), floor(y));
+    let (fx, fy) = (ix as f32, iy as f32);
     let draw = |k: u32| 0.5 + 0.5 * lattice(ix, iy, seed ^ k);
     if draw(1) > share {
         return 0.0;
@@ -317,22 +331,20 @@ mod tests {
     #[test]
     fn factors_stay_in_bounds_and_have_a_mean_near_one() {
         for name in all() {
-            for seed in 0..4 {
+            let (mut sum, mut lo, mut hi) = (0.0, f32::INFINITY, 0f32);
+            for seed in 0..16 {
                 let t = Texture::new(name, seed).unwrap();
-                let grid = (0..10_000).map(|i| {
+                for i in 0..10_000 {
                     let (u, v) = ((i % 100) as f32 * 0.0047, (i / 100) as f32 * 0.0051);
-                    t.factor(u, v, 0.001)
-                });
-                let (mut sum, mut lo, mut hi) = (0.0, f32::INFINITY, 0f32);
-                for f in grid {
-                    sum += f;
+                    let f = t.factor(u, v, 0.001);
+                    sum += f64::from(f);
                     lo = lo.min(f);
                     hi = hi.max(f);
                 }
-                let mean = sum / 10_000.0;
-                assert!((mean - 1.0).abs() < 0.15, "{name} {seed}: mean {mean}");
-                assert!(lo > 0.3 && hi < 1.7, "{name} {seed}: {lo} to {hi}");
             }
+            let mean = sum / 160_000.0;
+            assert!((mean - 1.0).abs() < 0.1, "{name}: mean {mean}");
+            assert!(lo > 0.3 && hi < 1.7, "{name}: {lo} to {hi}");
         }
     }
 

@@ -63,6 +63,30 @@ pub fn object(class: &str, at: Vec3, yaw: f32) -> Vec<Visual> {
     }
 }
 
+/// Things that are none of the objects, around the area where objects lie.
+#[allow(dead_code, reason = "not every example has clutter")]
+pub fn clutter(count: usize, mut draw: impl FnMut(f32, f32) -> f32) -> Vec<Visual> {
+    let mut thing = |i: usize| {
+        let angle = draw(0.0, std::f32::consts::TAU);
+        let at = CENTRE + draw(0.16, 0.25) * Vec3::new(angle.cos(), angle.sin(), 0.0);
+        let size = draw(0.008, 0.03);
+        let shape = match draw(0.0, 3.0) as u32 {
+            0 => Shape::Box {
+                half: Vec3::new(draw(0.02, 0.08), draw(0.01, 0.04), size),
+            },
+            1 => Shape::Cylinder {
+                radius: draw(0.02, 0.05),
+                half_length: size,
+            },
+            _ => Shape::Sphere { radius: size },
+        };
+        let albedo = [0; 3].map(|_| draw(0.05, 0.8));
+        let turn = Quat::from_rotation_z(draw(0.0, 3.0));
+        visual(shape, at + Vec3::Z * size, turn, albedo, 100 + i as u32)
+    };
+    (0..count).map(&mut thing).collect()
+}
+
 /// A table on a floor, of a texture, with the objects side by side.
 pub fn scene(classes: &[&str], texture: &str, seed: u64) -> Result<Scene, UnknownTexture> {
     let top = Visual {

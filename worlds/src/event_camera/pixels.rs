@@ -116,6 +116,12 @@ impl PixelArray {
         self.noise_events
     }
 
+    /// ON and OFF thresholds.
+    #[cfg(test)]
+    pub fn thresholds(&self) -> (&[f32], &[f32]) {
+        (&self.on, &self.off)
+    }
+
     /// Every pixel has seen `luminance` for long: no events, references taken.
     pub fn reset(&mut self, t_us: u64, noise_seed: u64, luminance: &[f32]) {
         self.leak_rng = ChaCha8Rng::seed_from_u64(noise_seed);

@@ -24,15 +24,32 @@ pub(super) mod hit {
         if inside { t } else { f32::INFINITY }
     }
 
-    /// Smaller root of a t² + 2 b t + c = 0; NaN where there is none.
-    fn root(a: f32, b: f32, c: f32) -> f32 {
-        (-b - (b * b - a * c).sqrt()) / a
+    /// Where a ray meets a circle or sphere: (first t, second t), NaN for a miss.
+    /// `a` is d², `b` o·d. Measured from the ray's closest point to the centre,
+    /// which keeps small things far away from drowning in rounding (Haines,
+    /// Günther and Akenine-Möller 2019).
+    #[inline(always)]
+    fn chord(a: f32, b: f32, radius: f32, distance2: impl Fn(f32) -> f32) -> (f32, f32) {
+        let inv = 1.0 / a;
+        let closest = -b * inv;
+        let half = ((radius * radius - distance2(closest)) * inv).sqrt();
+        (closest - half, closest + half)
+    }
+
+    /// [`chord`] with the infinite cylinder around z.
+    #[inline(always)]
+    fn chord_xy(o: Vec3, d: Vec3, radius: f32) -> (f32, f32) {
+        let (a, b) = (d.x * d.x + d.y * d.y, o.x * d.x + o.y * d.y);
+        chord(a, b, radius, |t| {
+            let (x, y) = (o.x + t * d.x, o.y + t * d.y);
+            x * x + y * y
+        })
     }
 
     #[inline(always)]
     pub fn sphere(o: Vec3, d: Vec3, radius: f32) -> (f32, u32) {
-        let c = o.dot(o) - radius * radius;
-        (root(d.dot(d), o.dot(d), c), 0)
+        let t = chord(d.dot(d), o.dot(d), radius, |t| (o + d * t).length_squared());
+        (t.0, 0)
     }
 
     /// Slabs (Kay and Kajiya 1986); the face is the axis of the slab entered last.
@@ -62,11 +79,7 @@ pub(super) mod hit {
     /// Face 0 is the side, 1 a flat end.
     #[inline(always)]
     pub fn cylinder(o: Vec3, d: Vec3, radius: f32, half_length: f32) -> (f32, u32) {
-        let a = d.x * d.x + d.y * d.y;
-        let b = o.x * d.x + o.y * d.y;
-        let c = o.x * o.x + o.y * o.y - radius * radius;
-        let half_chord = (b * b - a * c).sqrt();
-        let (side, side_leave) = ((-b - half_chord) / a, (-b + half_chord) / a);
+        let (side, side_leave) = chord_xy(o, d, radius);
         let h = half_length.copysign(d.z);
         let (end, end_leave) = ((-h - o.z) / d.z, (h - o.z) / d.z);
         let (enter, leave) = (max(end, side), min(end_leave, side_leave));
@@ -75,10 +88,7 @@ pub(super) mod hit {
 
     #[inline(always)]
     pub fn capsule(o: Vec3, d: Vec3, radius: f32, half_length: f32) -> (f32, u32) {
-        let a = d.x * d.x + d.y * d.y;
-        let b = o.x * d.x + o.y * d.y;
-        let c = o.x * o.x + o.y * o.y - radius * radius;
-        let side = root(a, b, c);
+        let (side, _) = chord_xy(o, d, radius);
         let z = o.z + side * d.z;
         let (end, _) = sphere(
             Vec3::new(o.x, o.y, o.z - half_length.copysign(z)),

@@ -42,6 +42,7 @@
 
 mod geometry;
 mod raster;
+mod shade;
 
 pub(crate) use geometry::{covered_rect, lowest};
 pub use raster::Scratch;

@@ -1,13 +1,15 @@
-//! The row-by-row rasteriser and the shading of what it finds.
+//! The row-by-row rasteriser: what the samples of a pixel hit, and what may
+//! shade it.
 
 use super::geometry::{hit, in_camera, lowest, shadow_rect, shape_rect};
+use super::shade::Shader;
 use super::{Camera, Light, NEAR, Pose, Rect, Scene, Shape, Visual, luminance};
 use crate::textures::Texture;
 use glam::{Mat3, Vec3};
 
 /// Offsets of the samples from the centre of a pixel: a rotated grid, each sample
 /// alone in its row and its column of a 4×4 grid.
-const SAMPLES: [(f32, f32); 4] = [
+pub(super) const SAMPLES: [(f32, f32); 4] = [
     (-0.125, -0.375),
     (0.375, -0.125),
     (0.125, 0.375),
@@ -15,10 +17,7 @@ const SAMPLES: [(f32, f32); 4] = [
 ];
 
 /// The sample hit nothing.
-const NOTHING: u32 = u32::MAX;
-
-/// Exponent of the highlight, as a number of squarings: 2^5 = 32.
-const HIGHLIGHT_SQUARINGS: u32 = 5;
+pub(super) const NOTHING: u32 = u32::MAX;
 
 /// Buffers that are kept from one image to the next. One per camera and thread.
 #[derive(Debug, Default)]
@@ -28,6 +27,12 @@ pub struct Scratch {
     depth: [Vec<f32>; 4],
     key: [Vec<u32>; 4],
     row_casters: Vec<Caster>,
+    /// Mean depth over a pixel's samples where all hit the same face, else NaN.
+    mean: Vec<f32>,
+    /// Which of the row's casters (modulo 32) shade a part of a pixel, and which
+    /// all of it.
+    partly: Vec<u32>,
+    wholly: Vec<u32>,
     row_luminance: Vec<f32>,
     row_rgb: Vec<Vec3>,
     nearest: f32,
@@ -86,26 +91,26 @@ impl Tone for Vec3 {
 /// and t is the depth along the optical axis.
 #[derive(Clone, Debug)]
 pub(super) struct Prim {
-    shape: Shape,
+    pub shape: Shape,
     rect: Option<Rect>,
-    origin: Vec3,
+    pub origin: Vec3,
     ray0: Vec3,
     ray_x: Vec3,
     ray_y: Vec3,
     /// Unit vector towards the light, in the primitive's frame.
-    to_light: Vec3,
+    pub to_light: Vec3,
     albedo: Vec3,
     albedo_luminance: f32,
-    specular: f32,
-    texture: Option<Texture>,
+    pub specular: f32,
+    pub texture: Option<Texture>,
 }
 
-/// A primitive whose shadow may fall on columns `x0..x1` of rows `y0..y1`.
+/// A primitive whose shadow may fall inside of `rect`.
 #[derive(Clone, Copy, Debug)]
-struct Caster {
-    prim: usize,
+pub(super) struct Caster {
+    pub prim: usize,
     rect: Rect,
-    radius: f32,
+    pub radius: f32,
 }
 
 impl Prim {
@@ -130,12 +135,12 @@ impl Prim {
         }
     }
 
-    fn ray(&self, x: f32, y: f32) -> Vec3 {
+    pub fn ray(&self, x: f32, y: f32) -> Vec3 {
         self.ray0 + self.ray_x * x + self.ray_y * y
     }
 
     /// Outward unit normal at `p` on the given face, in the primitive's frame.
-    fn normal(&self, p: Vec3, face: u32) -> Vec3 {
+    pub fn normal(&self, p: Vec3, face: u32) -> Vec3 {
         match (self.shape, face) {
             (Shape::Sphere { .. }, _) => p.normalize_or(Vec3::Z),
             (Shape::Box { .. }, 0) => Vec3::new(1f32.copysign(p.x), 0.0, 0.0),
@@ -152,7 +157,7 @@ impl Prim {
     }
 
     /// Texture factor at `p`; `footprint` is the size of a pixel there in metres.
-    fn texture(&self, p: Vec3, face: u32, footprint: f32) -> f32 {
+    pub fn texture(&self, p: Vec3, face: u32, footprint: f32) -> f32 {
         let Some(texture) = &self.texture else {
             return 1.0;
         };
@@ -189,24 +194,27 @@ pub(super) fn render<T: Tone>(
     row.resize(width, T::default());
     for y in region.y0..region.y1 {
         scratch.cast_row(y, region);
-        scratch.row_casters.clear();
-        scratch.row_casters.extend(
-            scratch
-                .casters
-                .iter()
-                .filter(|c| (c.rect.y0..c.rect.y1).contains(&y)),
-        );
+        scratch.shadow_row(y, region, camera);
         let shader = Shader {
             prims: &scratch.prims,
             casters: &scratch.row_casters,
             light: &scene.light,
             sky: T::from_rgb(scene.sky),
-            pixel: 1.0 / camera.fx.min(camera.fy),
+            pixel: pixel_angle(camera),
+            y: y as f32,
         };
         for (i, value) in row.iter_mut().enumerate() {
-            let depth = std::array::from_fn(|s| scratch.depth[s][i]);
-            let key = std::array::from_fn(|s| scratch.key[s][i]);
-            *value = shader.pixel(region.x0 + i as u32, y, key, depth);
+            let x = (region.x0 as usize + i) as f32;
+            let (key, wholly, partly) = (scratch.key[0][i], scratch.wholly[i], scratch.partly[i]);
+            let depth = || std::array::from_fn(|s| scratch.depth[s][i]);
+            *value = if scratch.mean[i].is_finite() {
+                shader.uniform(x, key, scratch.mean[i], (wholly, partly), depth)
+            } else if scratch.mean[i].is_nan() {
+                let key = std::array::from_fn(|s| scratch.key[s][i]);
+                shader.mixed(x, key, partly, depth())
+            } else {
+                shader.sky
+            };
         }
         emit(region.x0 as usize, y as usize, &row);
     }
@@ -233,6 +241,9 @@ impl Scratch {
         let width = (region.x1 - region.x0) as usize;
         self.depth.iter_mut().for_each(|d| d.resize(width, 0.0));
         self.key.iter_mut().for_each(|k| k.resize(width, 0));
+        self.mean.resize(width, 0.0);
+        self.partly.resize(width, 0);
+        self.wholly.resize(width, 0);
     }
 
     /// Finds the nearest face at each of the samples of row `y`.
@@ -245,158 +256,173 @@ impl Scratch {
             };
             let columns = (rect.x0 - region.x0) as usize..(rect.x1 - region.x0) as usize;
             for (s, (dx, dy)) in SAMPLES.into_iter().enumerate() {
-                let first = prim.ray(rect.x0 as f32 + dx, y as f32 + dy);
+                let start = prim.ray(dx, y as f32 + dy);
                 let depth = &mut self.depth[s][columns.clone()];
                 let key = &mut self.key[s][columns.clone()];
-                prim.cast(first, (index as u32) << 2, depth, key);
+                prim.cast(start, rect.x0, (index as u32) << 2, depth, key);
             }
         }
-        for depth in &self.depth {
-            let row = depth
-                .iter()
-                .fold(f32::INFINITY, |a, &b| if b < a { b } else { a });
-            self.nearest = self.nearest.min(row);
+        let [d0, d1, d2, d3] = &self.depth;
+        let [k0, k1, k2, k3] = &self.key;
+        let mut nearest = f32::INFINITY;
+        for (i, mean) in self.mean.iter_mut().enumerate() {
+            let same = (k0[i] == k1[i]) & (k2[i] == k3[i]) & (k0[i] == k2[i]);
+            *mean = 0.25 * ((d0[i] + d1[i]) + (d2[i] + d3[i]));
+            for d in [d0[i], d1[i], d2[i], d3[i]] {
+                nearest = if d < nearest { d } else { nearest };
+            }
+            *mean = if same { *mean } else { f32::NAN };
+        }
+        self.nearest = self.nearest.min(nearest);
+    }
+
+    /// Finds the primitives whose shadows fall on each pixel of row `y`.
+    fn shadow_row(&mut self, y: u32, region: Rect, camera: &Camera) {
+        self.row_casters.clear();
+        let in_row = |c: &&Caster| (c.rect.y0..c.rect.y1).contains(&y);
+        self.row_casters.extend(self.casters.iter().filter(in_row));
+        self.partly.fill(0);
+        self.wholly.fill(0);
+        for (j, caster) in self.row_casters.iter().enumerate() {
+            let columns =
+                (caster.rect.x0 - region.x0) as usize..(caster.rect.x1 - region.x0) as usize;
+            let row = ShadowRow {
+                prim: &self.prims[caster.prim],
+                index: caster.prim as u32,
+                radius: caster.radius,
+                start: self.prims[caster.prim].ray(0.0, y as f32),
+                x0: caster.rect.x0,
+                // The samples of a pixel are less than that apart, relative to
+                // their depth, on all but grazing surfaces.
+                slack: 2.0 * pixel_angle(camera),
+                bit: 1 << (j % 32),
+                depth: &self.mean[columns.clone()],
+                key: &self.key[0][columns.clone()],
+            };
+            row.mark(&mut self.partly[columns.clone()], &mut self.wholly[columns]);
         }
     }
 }
 
+/// One primitive's shadow on a part of a row.
+struct ShadowRow<'a> {
+    prim: &'a Prim,
+    index: u32,
+    radius: f32,
+    start: Vec3,
+    x0: u32,
+    slack: f32,
+    bit: u32,
+    depth: &'a [f32],
+    key: &'a [u32],
+}
+
+impl ShadowRow<'_> {
+    fn mark(&self, partly: &mut [u32], wholly: &mut [u32]) {
+        let l = self.prim.to_light;
+        match self.prim.shape {
+            Shape::Box { half } => self.each(partly, wholly, |p, grow| {
+                hit::cuboid(p, l, (half + Vec3::splat(grow)).max(Vec3::ZERO)).0
+            }),
+            Shape::Sphere { radius } => self.each(partly, wholly, |p, grow| {
+                hit::sphere(p, l, (radius + grow).max(0.0)).0
+            }),
+            Shape::Cylinder {
+                radius,
+                half_length,
+            } => self.each(partly, wholly, |p, grow| {
+                hit::cylinder(
+                    p,
+                    l,
+                    (radius + grow).max(0.0),
+                    (half_length + grow).max(0.0),
+                )
+                .0
+            }),
+            Shape::Capsule {
+                radius,
+                half_length,
+            } => self.each(partly, wholly, |p, grow| {
+                hit::capsule(p, l, (radius + grow).max(0.0), half_length).0
+            }),
+            Shape::Plane => {}
+        }
+    }
+
+    /// Tests the middle of each pixel against the primitive grown and shrunk by the
+    /// distance of a pixel's samples. `hit(p, grow)` is where the ray from `p` to
+    /// the light enters the grown primitive.
+    #[inline(always)]
+    fn each(&self, partly: &mut [u32], wholly: &mut [u32], hit: impl Fn(Vec3, f32) -> f32) {
+        let pixels = self.depth.iter().zip(self.key).zip(partly).zip(wholly);
+        for (i, (((&depth, &key), partly), wholly)) in pixels.enumerate() {
+            let x = (self.x0 as i32 + i as i32) as f32;
+            let p = self.prim.origin + (self.start + self.prim.ray_x * x) * depth;
+            let grow = self.slack * depth;
+            let (outer, inner) = (hit(p, grow), hit(p, -grow));
+            // A point inside of the grown primitive is behind its entry.
+            let inside = -2.0 * (self.radius + grow);
+            let other = key >> 2 != self.index;
+            let maybe = (outer > inside) & (outer < f32::INFINITY) & other;
+            let surely = (inner > 0.0) & (inner < f32::INFINITY) & other;
+            // Where samples differ in what they hit, any of them may be in shadow.
+            *partly |= if maybe | depth.is_nan() { self.bit } else { 0 };
+            *wholly |= if surely { self.bit } else { 0 };
+        }
+    }
+}
+
+/// Angle between two neighbouring pixels in the middle of the image, in radians.
+fn pixel_angle(camera: &Camera) -> f32 {
+    1.0 / camera.fx.min(camera.fy)
+}
+
 impl Prim {
     /// Merges this primitive's hits along a row into `depth` and `key`.
-    fn cast(&self, first: Vec3, tag: u32, depth: &mut [f32], key: &mut [u32]) {
+    fn cast(&self, start: Vec3, x0: u32, tag: u32, depth: &mut [f32], key: &mut [u32]) {
         let (o, step) = (self.origin, self.ray_x);
         match self.shape {
             Shape::Box { half } => {
-                merge(first, step, tag, depth, key, |d| hit::cuboid(o, d, half));
+                merge(start, step, x0, tag, depth, key, |d| {
+                    hit::cuboid(o, d, half)
+                });
             }
             Shape::Sphere { radius } => {
-                merge(first, step, tag, depth, key, |d| hit::sphere(o, d, radius));
+                merge(start, step, x0, tag, depth, key, |d| {
+                    hit::sphere(o, d, radius)
+                });
             }
             Shape::Cylinder {
                 radius,
                 half_length,
-            } => merge(first, step, tag, depth, key, |d| {
+            } => merge(start, step, x0, tag, depth, key, |d| {
                 hit::cylinder(o, d, radius, half_length)
             }),
             Shape::Capsule {
                 radius,
                 half_length,
-            } => merge(first, step, tag, depth, key, |d| {
+            } => merge(start, step, x0, tag, depth, key, |d| {
                 hit::capsule(o, d, radius, half_length)
             }),
-            Shape::Plane => merge(first, step, tag, depth, key, |d| hit::plane(o, d)),
+            Shape::Plane => merge(start, step, x0, tag, depth, key, |d| hit::plane(o, d)),
         }
     }
 }
 
 #[inline(always)]
 fn merge(
-    first: Vec3,
+    start: Vec3,
     step: Vec3,
+    x0: u32,
     tag: u32,
     depth: &mut [f32],
     key: &mut [u32],
     hit: impl Fn(Vec3) -> (f32, u32),
 ) {
     for (i, (depth, key)) in depth.iter_mut().zip(key).enumerate() {
-        let (t, face) = hit(first + step * (i as i32 as f32));
-        let closer = t > NEAR && t < *depth;
+        let (t, face) = hit(start + step * ((x0 as i32 + i as i32) as f32));
+        let closer = (t > NEAR) & (t < *depth);
         *depth = if closer { t } else { *depth };
         *key = if closer { tag | face } else { *key };
-    }
-}
-
-struct Shader<'a, T> {
-    prims: &'a [Prim],
-    casters: &'a [Caster],
-    light: &'a Light,
-    sky: T,
-    /// Angular size of a pixel, in radians.
-    pixel: f32,
-}
-
-impl<T: Tone> Shader<'_, T> {
-    fn pixel(&self, x: u32, y: u32, key: [u32; 4], depth: [f32; 4]) -> T {
-        let points = SAMPLES.map(|(dx, dy)| (x as f32 + dx, y as f32 + dy));
-        if key == [NOTHING; 4] {
-            return self.sky;
-        }
-        if key == [key[0]; 4] {
-            let centre = (x as f32, y as f32);
-            let mean_depth = 0.25 * depth.iter().sum::<f32>();
-            return self.shade(x, key[0], centre, mean_depth, || {
-                let lit = (0..4).filter(|&s| self.lit(x, key[s] >> 2, points[s], depth[s]));
-                0.25 * lit.count() as f32
-            });
-        }
-        let mut sum = T::default();
-        for s in 0..4 {
-            let value = if key[s] == NOTHING {
-                self.sky
-            } else {
-                self.shade(x, key[s], points[s], depth[s], || {
-                    f32::from(u8::from(self.lit(x, key[s] >> 2, points[s], depth[s])))
-                })
-            };
-            sum = sum + value * 0.25;
-        }
-        sum
-    }
-
-    /// The light from face `key` at image point `at` and the given depth;
-    /// `visible` tells which part of the directional light arrives.
-    fn shade(&self, x: u32, key: u32, at: (f32, f32), depth: f32, visible: impl Fn() -> f32) -> T {
-        let (prim, face) = (&self.prims[(key >> 2) as usize], key & 3);
-        let ray = prim.ray(at.0, at.1);
-        let p = prim.origin + ray * depth;
-        let normal = prim.normal(p, face);
-        let incidence = normal.dot(prim.to_light);
-        let reached = if incidence <= 0.0 {
-            0.0
-        } else if self.shaded_column(x) {
-            visible()
-        } else {
-            1.0
-        };
-        let direct = self.light.intensity * reached;
-        let mut irradiance = self.light.ambient + direct * incidence.max(0.0);
-        if prim.texture.is_some() {
-            let cos = (normal.dot(ray) / ray.length()).abs().max(0.05);
-            let footprint = depth * self.pixel / cos.sqrt();
-            irradiance *= prim.texture(p, face, footprint);
-        }
-        let diffuse = T::albedo(prim) * irradiance;
-        if prim.specular > 0.0 && direct > 0.0 {
-            let half = (prim.to_light - ray.normalize()).normalize_or(normal);
-            let mut lobe = normal.dot(half).max(0.0);
-            for _ in 0..HIGHLIGHT_SQUARINGS {
-                lobe *= lobe;
-            }
-            return diffuse + T::grey(prim.specular * direct * lobe);
-        }
-        diffuse
-    }
-
-    fn shaded_column(&self, x: u32) -> bool {
-        self.casters
-            .iter()
-            .any(|c| (c.rect.x0..c.rect.x1).contains(&x))
-    }
-
-    /// Whether nothing stands between the light and the point of primitive
-    /// `receiver` seen at image point `at`. Primitives are convex: none shadows
-    /// itself where it faces the light.
-    fn lit(&self, x: u32, receiver: u32, at: (f32, f32), depth: f32) -> bool {
-        !self.casters.iter().any(|caster| {
-            if caster.prim == receiver as usize || !(caster.rect.x0..caster.rect.x1).contains(&x) {
-                return false;
-            }
-            let prim = &self.prims[caster.prim];
-            let p = prim.origin + prim.ray(at.0, at.1) * depth;
-            let towards = -p.dot(prim.to_light);
-            let off_axis = p.dot(p) - towards * towards;
-            towards > -caster.radius
-                && off_axis < caster.radius * caster.radius
-                && prim.shape.blocks(p, prim.to_light)
-        })
     }
 }
