@@ -542,9 +542,9 @@ fn baselines_of(train: &Data, test: &Data) -> Result<Vec<Baseline>, ExperimentEr
     Ok(vec![
         nearest("event count alone", &train.counts, &test.counts)?,
         nearest("nearest mean image", &train.images, &test.images)?,
-        nearest("nearest mean image in the attention window", &fit, &on)?,
+        nearest("nearest mean image, attention window", &fit, &on)?,
         Baseline {
-            name: "linear readout of counts in the attention window".into(),
+            name: "linear readout, attention window".into(),
             accuracy: baselines::accuracy(|x| linear.predict(x), &on, &to),
         },
     ])

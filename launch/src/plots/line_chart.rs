@@ -206,9 +206,6 @@ impl LineChart {
             chart.draw_series(
                 dashes((x.0, level.at), (x.1, level.at)).map(|d| PathElement::new(d, style)),
             )?;
-            let style =
-                theme::anchored(theme::colored(12, theme::FAINT), HPos::Right, VPos::Bottom);
-            chart.draw_series([Text::new(level.label.clone(), (x.1, level.at), style)])?;
         }
         for s in &self.series {
             let outline = s.band.iter().map(|b| (b.0, b.2));
@@ -235,6 +232,10 @@ impl LineChart {
                 dashes((time.at, y.0), (time.at, y.1)).map(|d| PathElement::new(d, style)),
             )?;
         }
+        let in_range = |l: &&Marker| (y.0..=y.1).contains(&l.at);
+        let levels = self.levels.iter().filter(in_range);
+        let levels = levels.map(|l| (l.label.as_str(), chart.backend_coord(&(x.1, l.at))));
+        level_names(area, levels).map_err(ChartError::Plot)?;
         self.captions(area, &|v| chart.backend_coord(&(v, y.1)), x)
     }
 
@@ -282,6 +283,33 @@ impl LineChart {
         }
         Ok(())
     }
+}
+
+/// Names of levels above their lines at the right end, further to the left
+/// where another is in the way.
+fn level_names<'n>(
+    area: &Area<'_>,
+    levels: impl Iterator<Item = (&'n str, (i32, i32))>,
+) -> Result<(), PlotError> {
+    let (left, top) = area.get_base_pixel();
+    let style = theme::anchored(theme::colored(12, theme::FAINT), HPos::Right, VPos::Bottom);
+    let mut taken: Vec<(i32, i32, i32)> = Vec::new();
+    for (name, (x, y)) in levels {
+        let width = super::canvas::text_width(name, px(12)) + px(10);
+        let mut right = x - left;
+        let overlaps = |right: i32| {
+            let meets = |t: &&(i32, i32, i32)| {
+                right - width < t.1 && t.0 < right && (t.2 - y).abs() < px(14)
+            };
+            taken.iter().find(meets).copied()
+        };
+        while let Some(other) = overlaps(right) {
+            right = other.0;
+        }
+        taken.push((right - width, right, y));
+        theme::write(area, name, &style, (right, y - top))?;
+    }
+    Ok(())
 }
 
 fn darker(RGBColor(r, g, b): RGBColor) -> RGBColor {
