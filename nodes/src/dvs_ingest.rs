@@ -8,7 +8,7 @@
 use crate::interface::{Endpoint, Interface, ParameterDecl, Qos};
 use crate::node::{Context, Health, Input, Level, Node, NodeError};
 use crate::parameters::Parameters;
-use saccade_engine::encoder::{Encoder, EncoderConfig, Placement};
+use saccade_engine::encoder::{Encoder, EncoderConfig, EncoderCounts, Placement};
 use saccade_msgs::Event;
 use saccade_msgs::builtin_interfaces::Time;
 use saccade_msgs::event_camera_msgs::EventPacket;
@@ -107,6 +107,7 @@ pub fn create(parameters: &Parameters) -> Result<Box<dyn Node>, NodeError> {
         onset_us: None,
         seq: 0,
         counts: Counts::default(),
+        past: EncoderCounts::default(),
     };
     // Found now rather than at the first packet.
     node.encoder(128, 128)
@@ -125,6 +126,7 @@ struct Counts {
     refractory: u64,
     background: u64,
     backwards: u64,
+    clock_steps: u64,
     spikes: u64,
 }
 
@@ -155,9 +157,25 @@ struct DvsIngest {
     onset_us: Option<u64>,
     seq: u64,
     counts: Counts,
+    /// Counts of the encoders of sensors before this one.
+    past: EncoderCounts,
 }
 
 impl DvsIngest {
+    /// Counts of all encoders so far.
+    fn encoder_counts(&self) -> EncoderCounts {
+        let now = self.sensor.as_ref().map(|s| s.encoder.counts());
+        let (now, past) = (now.unwrap_or_default(), self.past);
+        EncoderCounts {
+            events: past.events + now.events,
+            spikes: past.spikes + now.spikes,
+            merged: past.merged + now.merged,
+            outside: past.outside + now.outside,
+            unplaced: past.unplaced + now.unplaced,
+            refused: past.refused + now.refused,
+        }
+    }
+
     fn encoder(&self, width: u16, height: u16) -> Result<Encoder, String> {
         let automatic = (width.min(height) / 2 / self.out).max(1) * self.out;
         let placement = if self.attention {
@@ -221,6 +239,7 @@ impl DvsIngest {
             return Ok(());
         }
         let encoder = self.encoder(width, height)?;
+        self.past = self.encoder_counts();
         let last_us = vec![0; usize::from(width) * usize::from(height)];
         self.sensor = Some(Sensor {
             width,
@@ -246,7 +265,15 @@ impl DvsIngest {
             sensor.ticks = 0;
             sensor.encoder.begin_interval();
         }
-        let base_us = *self.base_us.get_or_insert(first_us);
+        let mut base_us = *self.base_us.get_or_insert(first_us);
+        let tick_us = base_us.saturating_add(sensor.ticks as u64 * 1000);
+        if tick_us.saturating_sub(first_us) > CATCH_UP_TICKS as u64 * 1000 {
+            // The camera's clock was set back; its events would be late for ever.
+            self.counts.clock_steps += 1;
+            self.base_us = Some(first_us);
+            base_us = first_us;
+            sensor.ticks = 0;
+        }
         let mut message = Spikes {
             population: "input".into(),
             size: sensor.encoder.config().n_inputs() as u32,
@@ -293,7 +320,8 @@ impl DvsIngest {
 
 /// Ends a tick of the encoder and adds its spikes to the message.
 fn emit(sensor: &mut Sensor, first_tick: i64, message: &mut Spikes) {
-    let offset_us = ((sensor.ticks - first_tick).max(0) * 1000) as u32;
+    let offset_us = (sensor.ticks - first_tick).max(0).saturating_mul(1000);
+    let offset_us = u32::try_from(offset_us).unwrap_or(u32::MAX);
     let spikes = sensor.encoder.tick();
     message.ids.extend_from_slice(spikes);
     message
@@ -365,13 +393,9 @@ impl Node for DvsIngest {
 
     fn health(&self) -> Health {
         let packets = self.decoder.counts();
-        let encoder = self
-            .sensor
-            .as_ref()
-            .map(|s| s.encoder.counts())
-            .unwrap_or_default();
+        let encoder = self.encoder_counts();
         let c = self.counts;
-        let values: [(&str, u64); 16] = [
+        let values: [(&str, u64); 17] = [
             ("packets", packets.packets),
             ("packets lost", packets.lost),
             ("packets refused", c.bad_packets),
@@ -389,6 +413,7 @@ impl Node for DvsIngest {
             ("before the window was placed", encoder.unplaced),
             ("refused by the encoder", encoder.refused),
             ("late by a tick or more", c.backwards),
+            ("steps back of the camera's clock", c.clock_steps),
             ("spikes", c.spikes),
             ("torn bytes", packets.decode.torn_bytes),
         ];

@@ -187,6 +187,8 @@ struct Counts {
     idle: u64,
     overflow: u64,
     wrong_size: u64,
+    refused: u64,
+    left: u64,
     decisions: u64,
     learnt: u64,
     hidden: u64,
@@ -224,6 +226,7 @@ struct EpropClassifier {
 impl EpropClassifier {
     fn begin(&mut self, saccade: u32, now_ns: i64) {
         self.classifier.begin_interval();
+        self.counts.left += self.queue.len() as u64;
         self.queue.clear();
         self.active = true;
         self.decided = false;
@@ -256,7 +259,15 @@ impl EpropClassifier {
             self.counts.idle += spikes.ids.len() as u64;
             return;
         }
+        let untimed = spikes.ids.len().saturating_sub(spikes.offsets_us.len());
+        self.counts.refused += untimed as u64;
+        // A spike beyond the interval would hold up the queue.
+        let end_us = self.classifier.config().max_ticks as u32 * 1000;
         for (input, offset_us) in spikes.ids.iter().zip(&spikes.offsets_us) {
+            if *input >= self.inputs || *offset_us >= end_us {
+                self.counts.refused += 1;
+                continue;
+            }
             if self.queue.len() >= QUEUE {
                 self.counts.overflow += 1;
                 continue;
@@ -290,7 +301,7 @@ impl EpropClassifier {
             .filter(|w| w.due_tick <= self.counts.ticks)
         {
             oldest_ns = oldest_ns.min(waiting.origin_ns);
-            // Out of range cannot be: the population's size was checked; merged ones are counted.
+            // Out of range cannot be: that was checked when it came; merged ones are counted.
             let _ = self.classifier.push_spike(waiting.input);
             self.queue.pop_front();
             self.counts.spikes += 1;
@@ -471,12 +482,14 @@ impl Node for EpropClassifier {
 
     fn health(&self) -> Health {
         let c = self.counts;
-        let values: [(&str, u64); 10] = [
+        let values: [(&str, u64); 12] = [
             ("ticks", c.ticks),
             ("input spikes delivered", c.spikes),
             ("input spikes between saccades", c.idle),
             ("input spikes merged", self.classifier.merged_spikes()),
             ("input spikes dropped at a full queue", c.overflow),
+            ("input spikes left at a saccade's end", c.left),
+            ("input spikes refused", c.refused),
             ("messages of another population", c.wrong_size),
             ("hidden spikes", c.hidden),
             ("decisions", c.decisions),
@@ -485,6 +498,11 @@ impl Node for EpropClassifier {
         ];
         let warning = if c.wrong_size > 0 {
             Some("spikes of another population arrive".to_owned())
+        } else if c.refused > 0 {
+            Some(format!(
+                "{} spikes without a time or out of range were refused",
+                c.refused
+            ))
         } else if c.overflow > 0 {
             Some(format!("{} spikes were dropped", c.overflow))
         } else {

@@ -98,7 +98,7 @@ impl Graph {
         Ok((graph, instances))
     }
 
-    fn wire(specs: &[NodeSpec], instances: &[Instance]) -> Result<Graph, HostError> {
+    pub(crate) fn wire(specs: &[NodeSpec], instances: &[Instance]) -> Result<Graph, HostError> {
         let name_of = |node: usize, endpoint: &Endpoint| {
             let spec = &specs[node];
             let to = spec

@@ -114,6 +114,8 @@ pub struct RunReport {
     pub topics: BTreeMap<String, u64>,
     /// Messages dropped at full queues, by `node topic`.
     pub dropped: BTreeMap<String, u64>,
+    /// Messages that lay in queues when the run ended, by `node topic`.
+    pub unhandled: BTreeMap<String, u64>,
     /// Latencies in the real-time host, and tick jitter.
     pub latencies: BTreeMap<String, Percentiles>,
     /// Timer calls that came more than a period late, by `node timer`.

@@ -7,7 +7,7 @@
 //! engine's tick stays a millisecond of the robot's time.
 
 use crate::diagnostics;
-use crate::graph::{Delivery, Graph};
+use crate::graph::{Delivery, Graph, Instance};
 use crate::host::{HostError, Latency, NodeSpec, RunOptions, RunReport};
 use crate::node::{Input, Level, Output};
 use crate::payload::Payload;
@@ -37,6 +37,15 @@ pub fn run(specs: &[NodeSpec], options: RunOptions) -> Result<RunReport, HostErr
         Some(path) => Some(Recorder::create(path, specs, &graph)?),
         None => None,
     };
+    run_graph(graph, instances, recorder, options)
+}
+
+fn run_graph(
+    graph: Graph,
+    instances: Vec<Instance>,
+    recorder: Option<Recorder>,
+    options: RunOptions,
+) -> Result<RunReport, HostError> {
     let (witness, events) = bounded(WITNESS_DEPTH);
     let count = instances.len();
     let shared = Arc::new(Shared::new(graph, count, witness));
@@ -67,6 +76,7 @@ pub fn run(specs: &[NodeSpec], options: RunOptions) -> Result<RunReport, HostErr
         }
     }
     witnessed?;
+    shared.account(&mut report);
     let ended = lock(&shared.ended).take();
     report.finished = ended.is_some();
     report.ended = ended.unwrap_or_else(|| "time is up".into());
@@ -210,6 +220,20 @@ impl Shared {
         inbox.deliveries.push_back(delivery);
         bell.notify_one();
     }
+
+    /// What was dropped at full queues and what still waits, once all nodes have stopped.
+    fn account(&self, report: &mut RunReport) {
+        for (name, (inbox, _)) in self.graph.names.iter().zip(&self.inboxes) {
+            let inbox = lock(inbox);
+            for (what, dropped) in &inbox.dropped {
+                report.dropped.insert(format!("{name} {what}"), *dropped);
+            }
+            for (what, waiting) in inbox.waiting.iter().filter(|(_, n)| **n > 0) {
+                let waiting = *waiting as u64;
+                report.unhandled.insert(format!("{name} {what}"), waiting);
+            }
+        }
+    }
 }
 
 /// The queue an input waits in.
@@ -258,18 +282,14 @@ impl Worker {
         self
     }
 
-    /// The next delivery, or `None` when a timer is due first.
+    /// The next delivery, or `None` when a timer is due and nothing waits. Between
+    /// timers there is one delivery, so that neither starves the other: a node
+    /// that is late with its timers still hears an emergency stop.
     fn wait(&mut self) -> Option<Delivery> {
         let (inbox, bell) = &self.shared.inboxes[self.index];
         let mut inbox = lock(inbox);
         loop {
-            let now_ns = self.shared.clock.now_ns();
-            let due_ns = self
-                .slot
-                .next_due_ns()
-                .unwrap_or(i64::MAX)
-                .min(self.diagnostics_ns);
-            if due_ns <= now_ns || self.shared.stopping.load(Ordering::SeqCst) {
+            if self.shared.stopping.load(Ordering::SeqCst) {
                 return None;
             }
             if let Some(delivery) = inbox.deliveries.pop_front() {
@@ -277,6 +297,15 @@ impl Worker {
                     *waiting -= 1;
                 }
                 return Some(delivery);
+            }
+            let now_ns = self.shared.clock.now_ns();
+            let due_ns = self
+                .slot
+                .next_due_ns()
+                .unwrap_or(i64::MAX)
+                .min(self.diagnostics_ns);
+            if due_ns <= now_ns {
+                return None;
             }
             let patience = Duration::from_nanos((due_ns - now_ns) as u64);
             inbox = bell
@@ -447,9 +476,6 @@ impl Worker {
         for (what, late) in &self.late {
             report.late_ticks.insert(format!("{name} {what}"), *late);
         }
-        for (what, dropped) in &lock(&self.shared.inboxes[self.index].0).dropped {
-            report.dropped.insert(format!("{name} {what}"), *dropped);
-        }
     }
 }
 
@@ -551,3 +577,7 @@ fn record(recorder: &mut Recorder, what: Witnessed) -> Result<(), HostError> {
         Witnessed::Diagnostics { now_ns, payload } => recorder.diagnostics(now_ns, &payload),
     }
 }
+
+#[cfg(test)]
+#[path = "realtime_tests.rs"]
+mod tests;

@@ -1,1 +1,161 @@
-//! Tests that cross crates: closed loops, third-party peers, fault injection.
+//! Tests that cross crates stand in `tests/`; this library is what they share.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::{Arc, LazyLock};
+
+use saccade_msgs::Message;
+use saccade_nodes::{
+    Context, Health, Input, Node, NodeError, NodeSpec, Output, Parameters, Payload, registry,
+};
+
+/// Path of a file of the repository.
+pub fn repository(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path)
+}
+
+/// A file of the real recordings; `None`, said loudly, where there are none.
+pub fn recording(name: &str) -> Option<PathBuf> {
+    match std::env::var_os("SACCADE_TEST_DATA") {
+        Some(dir) => Some(PathBuf::from(dir).join("events").join(name)),
+        None => {
+            eprintln!("NOT TESTED: {name}: SACCADE_TEST_DATA is not set");
+            None
+        }
+    }
+}
+
+/// Runs a script of `tests/peers` in the peers' Python, which is installed where
+/// it is missing, and returns what it prints.
+///
+/// # Panics
+/// Where the environment cannot be made or the script fails.
+pub fn peer(script: &str, arguments: &[&Path]) -> String {
+    static PYTHON: LazyLock<PathBuf> = LazyLock::new(|| {
+        let peers = repository("target/peers");
+        let status = Command::new(repository("tests/peers/install.sh"))
+            .arg(&peers)
+            .status()
+            .expect("a shell");
+        assert!(
+            status.success(),
+            "tests/peers/install.sh failed; it needs python3 with venv, and PyPI"
+        );
+        peers.join("bin/python")
+    });
+    let output = Command::new(&*PYTHON)
+        .arg(repository("tests/peers").join(script))
+        .args(arguments)
+        .output()
+        .expect("runs the peer");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{script} failed:\n{said}");
+    String::from_utf8(output.stdout).expect("prints text")
+}
+
+/// The world, the event camera's way into the classifier, and a saccade a second.
+pub fn seeing_graph(seed: u64) -> Vec<NodeSpec> {
+    let world = repository("worlds/grasp_table.sdf");
+    vec![
+        NodeSpec::new("embedded_world")
+            .parameter("world", world.display())
+            .parameter("seed", seed),
+        NodeSpec::new("dvs_ingest"),
+        NodeSpec::new("eprop_classifier"),
+        NodeSpec::new("microsaccade").parameter("period", 1.0),
+    ]
+}
+
+/// A counter out of a node's health.
+///
+/// # Panics
+/// Where the node has no counter of this name.
+pub fn count(health: &Health, name: &str) -> u64 {
+    let found = health.values.iter().find(|(key, _)| key == name);
+    let (_, value) = found.unwrap_or_else(|| panic!("no `{name}` in {health:?}"));
+    value.parse().expect("a counter")
+}
+
+/// What may become of an event that `dvs_ingest` took in.
+pub const FATES: [&str; 7] = [
+    "spikes",
+    "merged",
+    "outside the window",
+    "before the window was placed",
+    "refused by the encoder",
+    "removed: refractory",
+    "removed: background",
+];
+
+/// Sum of the counters `names`.
+pub fn sum(health: &Health, names: &[&str]) -> u64 {
+    names.iter().map(|name| count(health, name)).sum()
+}
+
+/// A node driven by hand.
+pub struct Driven {
+    node: Box<dyn Node>,
+    next_id: u64,
+}
+
+impl Driven {
+    /// A node of the registry with parameters as a command line gives them.
+    ///
+    /// # Errors
+    /// What the node refuses.
+    ///
+    /// # Panics
+    /// Where there is no such node.
+    pub fn new(exec: &str, parameters: &[(&str, &str)]) -> Result<Self, NodeError> {
+        let entry = registry::find(exec).expect("a node of the registry");
+        let mut values = Parameters::defaults(entry.interface);
+        for (name, text) in parameters {
+            values.set_text(name, text)?;
+        }
+        let mut driven = Driven {
+            node: (entry.create)(&values)?,
+            next_id: 0,
+        };
+        driven.hand(0, Input::Start);
+        Ok(driven)
+    }
+
+    /// Hands it an input; returns what it wants done.
+    pub fn hand(&mut self, now_ns: i64, input: Input) -> Vec<Output> {
+        let mut outputs = Vec::new();
+        let mut ctx = Context::new(now_ns, now_ns, &mut outputs, &mut self.next_id);
+        self.node.handle(input, &mut ctx);
+        outputs
+    }
+
+    /// Hands it a message.
+    pub fn message<M: Message>(
+        &mut self,
+        now_ns: i64,
+        topic: &'static str,
+        message: M,
+    ) -> Vec<Output> {
+        let payload = Payload::new(message);
+        self.hand(now_ns, Input::Message { topic, payload })
+    }
+
+    /// Its counters.
+    pub fn health(&self) -> Health {
+        self.node.health()
+    }
+}
+
+/// The messages of type `M` that were published on the node's topic `name`.
+///
+/// # Panics
+/// Where a message on the topic is of another type.
+pub fn published<M: Message>(outputs: &[Output], name: &str) -> Vec<Arc<M>> {
+    outputs
+        .iter()
+        .filter_map(|output| match output {
+            Output::Publish { topic, payload } if *topic == name => Some(payload),
+            _ => None,
+        })
+        .map(|payload| payload.get::<M>().expect("the declared type"))
+        .collect()
+}

@@ -1,0 +1,179 @@
+//! Queues of the real-time host, with nodes made for it.
+
+use super::*;
+use crate::interface::{Endpoint, Interface, Qos, TimerDecl};
+use crate::node::{Context, Node};
+use saccade_msgs::saccade_msgs::SaccadePhase;
+
+const DEPTH: usize = 4;
+
+static SPEAKER: Interface = Interface {
+    name: "speaker",
+    publishers: &[Endpoint::new(
+        "numbers",
+        "saccade_msgs/msg/SaccadePhase",
+        "1, 2, 3, ...",
+    )],
+    timers: &[TimerDecl {
+        name: "tick",
+        period_ns: 1_000_000,
+    }],
+    ..Interface::EMPTY
+};
+
+static LISTENER: Interface = Interface {
+    name: "listener",
+    subscriptions: &[
+        Endpoint::new("numbers", "saccade_msgs/msg/SaccadePhase", "")
+            .qos(Qos::DEFAULT.depth(DEPTH)),
+    ],
+    ..Interface::EMPTY
+};
+
+/// As [`LISTENER`], and busy with a timer.
+static BUSY: Interface = Interface {
+    name: "busy",
+    timers: &[TimerDecl {
+        name: "work",
+        period_ns: 1_000_000,
+    }],
+    ..LISTENER
+};
+
+#[derive(Default)]
+struct Speaker(u32);
+
+impl Node for Speaker {
+    fn interface(&self) -> &'static Interface {
+        &SPEAKER
+    }
+
+    fn handle(&mut self, input: Input, ctx: &mut Context<'_>) {
+        if let Input::Timer { .. } = input {
+            self.0 += 1;
+            let phase = SaccadePhase {
+                id: self.0,
+                ..SaccadePhase::default()
+            };
+            ctx.publish("numbers", phase);
+        }
+    }
+}
+
+/// Takes `patience` for each input and writes down the numbers it hears.
+struct Listener {
+    interface: &'static Interface,
+    patience: Duration,
+    heard: Arc<Mutex<Vec<u32>>>,
+}
+
+impl Node for Listener {
+    fn interface(&self) -> &'static Interface {
+        self.interface
+    }
+
+    fn handle(&mut self, input: Input, _ctx: &mut Context<'_>) {
+        std::thread::sleep(self.patience);
+        if let Input::Message { payload, .. } = input {
+            let phase = payload.get::<SaccadePhase>().expect("the type is checked");
+            lock(&self.heard).push(phase.id);
+        }
+    }
+}
+
+fn graph_of(nodes: Vec<Box<dyn Node>>) -> (Graph, Vec<Instance>) {
+    let specs: Vec<_> = nodes
+        .iter()
+        .map(|node| NodeSpec::new(node.interface().name))
+        .collect();
+    let instances: Vec<_> = nodes
+        .into_iter()
+        .map(|node| Instance {
+            name: format!("/{}", node.interface().name),
+            interface: node.interface(),
+            node,
+        })
+        .collect();
+    let graph = Graph::wire(&specs, &instances).expect("the nodes fit together");
+    (graph, instances)
+}
+
+/// Runs a speaker and a listener for a while; what was heard, and the report.
+fn listen(interface: &'static Interface, patience_ms: u64) -> (Vec<u32>, RunReport) {
+    let heard = Arc::new(Mutex::new(Vec::new()));
+    let (graph, instances) = graph_of(vec![
+        Box::new(Speaker::default()),
+        Box::new(Listener {
+            interface,
+            patience: Duration::from_millis(patience_ms),
+            heard: heard.clone(),
+        }),
+    ]);
+    let options = RunOptions {
+        duration_ns: Some(300_000_000),
+        ..RunOptions::default()
+    };
+    let report = run_graph(graph, instances, None, options).expect("runs");
+    let heard = lock(&heard).clone();
+    (heard, report)
+}
+
+#[test]
+fn a_slow_listener_loses_messages_and_every_one_is_counted() {
+    let (heard, report) = listen(&LISTENER, 10);
+    let said = report.topics["/numbers"];
+    let dropped = report.dropped["/listener numbers"];
+    let waiting = report.unhandled.get("/listener numbers").copied();
+    let waiting = waiting.unwrap_or(0);
+    assert!(dropped > 0 && !heard.is_empty(), "{report:?}");
+    assert!(report.lost_data());
+    assert!(waiting <= DEPTH as u64, "{waiting} waited");
+    assert_eq!(said, heard.len() as u64 + dropped + waiting);
+    assert_eq!(
+        report.latencies["/listener numbers handled"].count,
+        heard.len() as u64
+    );
+    assert!(heard.is_sorted(), "in order: {heard:?}");
+}
+
+#[test]
+fn a_full_queue_drops_its_oldest_message() {
+    let (graph, instances) = graph_of(vec![
+        Box::new(Speaker::default()),
+        Box::new(Listener {
+            interface: &LISTENER,
+            patience: Duration::ZERO,
+            heard: Arc::default(),
+        }),
+    ]);
+    let (witness, _told) = bounded(1);
+    let shared = Shared::new(graph, instances.len(), witness);
+    for sequence in 1..=10 {
+        let input = Input::Message {
+            topic: "numbers",
+            payload: Payload::new(SaccadePhase::default()),
+        };
+        shared.post(
+            Delivery {
+                to: 1,
+                input,
+                origin_ns: 0,
+                sequence,
+            },
+            "numbers",
+            DEPTH,
+        );
+    }
+    let inbox = lock(&shared.inboxes[1].0);
+    let waiting: Vec<u32> = inbox.deliveries.iter().map(|d| d.sequence).collect();
+    assert_eq!(waiting, [7, 8, 9, 10]);
+    assert_eq!(inbox.waiting["numbers"], DEPTH);
+    assert_eq!(inbox.dropped["numbers"], 6);
+}
+
+#[test]
+fn a_node_that_is_late_with_its_timer_still_hears_messages() {
+    let (heard, report) = listen(&BUSY, 3);
+    assert!(report.late_ticks["/busy work"] > 0, "{report:?}");
+    assert!(!heard.is_empty(), "{report:?}");
+}

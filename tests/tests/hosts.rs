@@ -1,0 +1,178 @@
+//! From the world to decisions in both hosts: twice the same, nothing lost
+//! uncounted, and replayed to the byte.
+
+use std::path::Path;
+
+use saccade_msgs::saccade_msgs::Decision;
+use saccade_msgs::to_cdr;
+use saccade_nodes::{Health, RunOptions, RunReport, lockstep, realtime, replay};
+use saccade_rosbags::{BagReader, McapWriter, RawMessage};
+use saccade_tests::{FATES, count, seeing_graph, sum};
+
+fn options(seconds: i64, record: &Path) -> RunOptions {
+    RunOptions {
+        record: Some(record.to_owned()),
+        duration_ns: Some(seconds * 1_000_000_000),
+        ..RunOptions::default()
+    }
+}
+
+fn in_lockstep(seed: u64, record: &Path) -> RunReport {
+    lockstep::run(&seeing_graph(seed), options(3, record)).unwrap_or_else(|e| panic!("{e}"))
+}
+
+fn messages(path: &Path) -> Vec<RawMessage> {
+    let bag = BagReader::open(path).unwrap_or_else(|e| panic!("{e}"));
+    bag.collect::<Result<_, _>>()
+        .unwrap_or_else(|e| panic!("{e}"))
+}
+
+fn health<'a>(report: &'a RunReport, node: &str) -> &'a Health {
+    let (_, health) = report
+        .health
+        .iter()
+        .find(|(name, _)| name == node)
+        .unwrap_or_else(|| panic!("no {node}"));
+    health
+}
+
+/// Every event of the world and every spike it became is accounted for.
+fn assert_lossless(report: &RunReport) {
+    let (ingest, classifier) = (
+        health(report, "/dvs_ingest"),
+        health(report, "/eprop_classifier"),
+    );
+    let events = count(health(report, "/embedded_world"), "events");
+    assert!(events > 1000, "the camera saw {events} events only");
+    assert_eq!(count(ingest, "events"), events);
+    assert_eq!(sum(ingest, &FATES), events, "{ingest:?}");
+    assert_eq!(count(ingest, "packets"), report.topics["/events"]);
+    let spikes = count(ingest, "spikes");
+    assert!(spikes > 0);
+    let ends = [
+        "input spikes delivered",
+        "input spikes between saccades",
+        "input spikes dropped at a full queue",
+        "input spikes left at a saccade's end",
+        "input spikes refused",
+        "waiting spikes",
+    ];
+    assert_eq!(sum(classifier, &ends), spikes, "{classifier:?}");
+}
+
+#[test]
+fn lockstep_twice_is_the_same_and_replays() {
+    let folder = tempfile::tempdir().unwrap();
+    let paths = ["a.mcap", "b.mcap", "c.mcap"].map(|name| folder.path().join(name));
+    let [first, second, other] = [(1, 0), (1, 1), (2, 2)].map(|(s, i)| in_lockstep(s, &paths[i]));
+    eprintln!(
+        "{} events in {} s, {:.1} times real time",
+        count(health(&first, "/embedded_world"), "events"),
+        first.sim_s,
+        first.sim_s / first.wall_s
+    );
+    assert_lossless(&first);
+    assert!(!first.lost_data() && first.dropped.is_empty());
+    // Onsets at 1, 2 and 3 s; the third is not over.
+    assert_eq!(first.topics["/saccade"], 5);
+    assert_eq!(first.topics["/classification"], 2);
+
+    assert_eq!(first.topics, second.topics);
+    assert_eq!(
+        format!("{:?}", first.health),
+        format!("{:?}", second.health)
+    );
+    let recorded = paths.each_ref().map(|path| messages(path));
+    assert!(recorded[0] == recorded[1], "recordings differ");
+    let counts = [&first, &other].map(|r| count(health(r, "/embedded_world"), "events"));
+    assert_ne!(counts[0], counts[1], "another seed, other noise");
+
+    let report = replay::run(&paths[0]).unwrap_or_else(|e| panic!("{e}"));
+    assert!(report.identical(), "{report:?}");
+    for topic in [
+        "/spikes",
+        "/decision",
+        "/activity",
+        "/hidden_spikes",
+        "/saccade",
+    ] {
+        assert_eq!(report.equal[topic], first.topics[topic], "{topic}");
+    }
+}
+
+/// The replay must see it where a single decision was another.
+#[test]
+fn a_recording_with_one_message_changed_does_not_replay() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, forged) = (
+        folder.path().join("run.mcap"),
+        folder.path().join("forged.mcap"),
+    );
+    in_lockstep(1, &path);
+    let mut recorded = messages(&path);
+    let one = recorded
+        .iter_mut()
+        .find(|m| m.topic() == "/decision")
+        .expect("a decision");
+    let mut decision: Decision = one.decode(&path).unwrap();
+    decision.class_id = (decision.class_id + 1) % 4;
+    one.data = to_cdr(&decision);
+    let mut bag = McapWriter::create(&forged).unwrap();
+    for message in &recorded {
+        bag.write_raw(message).unwrap();
+    }
+    bag.finish().unwrap();
+    let report = replay::run(&forged).unwrap_or_else(|e| panic!("{e}"));
+    assert!(!report.identical());
+    assert_eq!(report.different.get("/decision"), Some(&1), "{report:?}");
+    assert!(
+        report
+            .first_difference
+            .is_some_and(|d| d.contains("/decision"))
+    );
+}
+
+#[test]
+fn real_time_loses_nothing_in_silence_and_replays() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("run.mcap");
+    let report = realtime::run(&seeing_graph(1), options(2, &path));
+    let report = report.unwrap_or_else(|e| panic!("{e}"));
+    assert!(report.topics["/events"] > 0, "{report:?}");
+    assert_eq!(report.unrecorded, 0);
+    let of = |counts: &std::collections::BTreeMap<String, u64>, key: &str| {
+        counts.get(key).copied().unwrap_or(0)
+    };
+    for (topic, node) in [
+        ("events", "/dvs_ingest"),
+        ("saccade", "/dvs_ingest"),
+        ("spikes", "/eprop_classifier"),
+        ("saccade", "/eprop_classifier"),
+    ] {
+        let key = format!("{node} {topic}");
+        let handled = report.latencies.get(&format!("{key} handled"));
+        let handled = handled.map_or(0, |p| p.count);
+        let (dropped, waiting) = (of(&report.dropped, &key), of(&report.unhandled, &key));
+        let said = report.topics[&format!("/{topic}")];
+        eprintln!("{key}: {said} published, {handled} handled, {dropped} dropped");
+        assert_eq!(said, handled + dropped + waiting, "{key}");
+        assert!(handled > 0, "{key}");
+    }
+    for name in [
+        "/eprop_classifier timer jitter",
+        "/eprop_classifier packet to engine",
+        "/eprop_classifier spikes handled",
+        "/dvs_ingest events handled",
+    ] {
+        let p = report.latencies.get(name).expect(name);
+        eprintln!("{name}: {p:?}");
+        assert!(p.count > 0 && p.p50_us <= p.p99_us && p.p99_us <= p.p999_us);
+    }
+    assert!(
+        messages(&path).iter().any(|m| m.topic() == "/diagnostics"),
+        "diagnostics are published"
+    );
+    let report = replay::run(&path).unwrap_or_else(|e| panic!("{e}"));
+    assert!(report.identical(), "{report:?}");
+    assert!(report.equal["/spikes"] > 0);
+}
