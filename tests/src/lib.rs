@@ -87,6 +87,16 @@ pub const FATES: [&str; 7] = [
     "removed: background",
 ];
 
+/// What may become of a spike that `eprop_classifier` was sent.
+pub const SPIKE_FATES: [&str; 6] = [
+    "input spikes delivered",
+    "input spikes between saccades",
+    "input spikes dropped at a full queue",
+    "input spikes left at a saccade's end",
+    "input spikes refused",
+    "waiting spikes",
+];
+
 /// Sum of the counters `names`.
 pub fn sum(health: &Health, names: &[&str]) -> u64 {
     names.iter().map(|name| count(health, name)).sum()

