@@ -21,13 +21,21 @@ fn gazebo_finds_every_world_file_valid_and_a_broken_one_not() {
     let installed = Command::new(repository().join("tests/peers/install_sdformat.sh"))
         .status()
         .expect("bash runs the install script");
-    assert!(installed.success(), "the SDF checker could not be installed; see above");
+    assert!(
+        installed.success(),
+        "the SDF checker could not be installed; see above"
+    );
     let worlds = repository().join("worlds");
     let mut checked = 0;
     for entry in std::fs::read_dir(&worlds).expect("worlds/ is in the repository") {
         let path = entry.expect("a readable entry").path();
         if path.extension().is_some_and(|e| e == "sdf") {
-            assert!(check(&path).contains("Valid"), "{}: {}", path.display(), check(&path));
+            assert!(
+                check(&path).contains("Valid"),
+                "{}: {}",
+                path.display(),
+                check(&path)
+            );
             checked += 1;
         }
     }
@@ -40,5 +48,8 @@ fn gazebo_finds_every_world_file_valid_and_a_broken_one_not() {
     std::fs::write(&file, broken).expect("a writable temporary folder");
     let verdict = check(&file);
     std::fs::remove_file(&file).expect("the file just written");
-    assert!(!verdict.contains("Valid."), "the checker accepts anything: {verdict}");
+    assert!(
+        !verdict.contains("Valid."),
+        "the checker accepts anything: {verdict}"
+    );
 }
