@@ -26,6 +26,7 @@ pub mod referee;
 pub mod registry;
 pub mod replay;
 mod slot;
+pub mod tables;
 
 pub use host::{HostError, NodeSpec, Observer, RunOptions, RunReport};
 pub use interface::{

@@ -4,81 +4,8 @@
 //! heading. `UPDATE_DOCS=1 cargo test --release -p saccade-nodes --test docs`
 //! writes them anew.
 
-use saccade_nodes::{Default, Endpoint, Interface, ParameterDecl, registry};
-use std::fmt::Write;
+use saccade_nodes::{registry, tables};
 use std::path::{Path, PathBuf};
-
-/// The tables of a node's page.
-fn tables(interface: &Interface) -> String {
-    let endpoints = [
-        ("Publishes", interface.publishers),
-        ("Subscribes to", interface.subscriptions),
-        ("Services offered", interface.services),
-        ("Services called", interface.clients),
-        ("Actions offered", interface.action_servers),
-        ("Actions used", interface.action_clients),
-    ];
-    let mut sections: Vec<String> = endpoints
-        .iter()
-        .filter(|(_, rows)| !rows.is_empty())
-        .map(|(title, rows)| endpoint_table(title, rows))
-        .collect();
-    if !interface.parameters.is_empty() {
-        sections.push(parameter_table(interface.parameters));
-    }
-    sections.join("\n")
-}
-
-fn endpoint_table(title: &str, rows: &[Endpoint]) -> String {
-    let mut out = format!("### {title}\n\n| name | type | description |\n|---|---|---|\n");
-    for row in rows {
-        writeln!(
-            out,
-            "| `{}` | `{}` | {} |",
-            row.name,
-            row.type_name,
-            cell(row.doc)
-        )
-        .expect("a String takes everything");
-    }
-    out
-}
-
-fn parameter_table(rows: &[ParameterDecl]) -> String {
-    let mut out = String::from(
-        "### Parameters\n\n| name | default | range | unit | description |\n|---|---|---|---|---|\n",
-    );
-    for row in rows {
-        let default = match row.default {
-            Default::Bool(v) => v.to_string(),
-            Default::Integer(v) => v.to_string(),
-            Default::Double(v) => v.to_string(),
-            Default::Text(v) => format!("\"{v}\""),
-        };
-        let range = match (row.range, row.default) {
-            (None, _) => String::new(),
-            // Ranges are kept as floats, which show 2^63 - 1 as 2^63.
-            (Some((low, high)), Default::Integer(_)) => {
-                format!("{} to {}", low as i64, high as i64)
-            }
-            (Some((low, high)), _) => format!("{low} to {high}"),
-        };
-        writeln!(
-            out,
-            "| `{}` | {default} | {range} | {} | {} |",
-            row.name,
-            row.unit,
-            cell(row.doc)
-        )
-        .expect("a String takes everything");
-    }
-    out
-}
-
-/// Text within a table.
-fn cell(text: &str) -> String {
-    text.replace('|', "\\|")
-}
 
 /// A page cut into what is before its tables, the tables, and what follows.
 fn cut(page: &str) -> (&str, &str, &str) {
@@ -120,7 +47,7 @@ fn every_nodes_page_has_the_tables_of_its_interface() {
                 continue;
             }
         };
-        let expected = tables(interface);
+        let expected = tables::markdown(interface);
         if std::env::var_os("UPDATE_DOCS").is_some_and(|v| v == "1") {
             update(&path, &page, &expected);
             continue;
@@ -158,23 +85,4 @@ fn a_page_is_cut_at_its_headings() {
     assert_eq!(tables, "### Publishes\n\n| a |\n\n");
     assert_eq!(after, "## After\n\nend\n");
     assert_eq!(cut("# n\n"), ("# n\n", "", ""));
-}
-
-#[test]
-fn ranges_bars_and_empty_defaults_are_written_out() {
-    let rows = [
-        ParameterDecl::integer("seed", 1, (0, i64::MAX), "", "a | b"),
-        ParameterDecl::text("weights", "", "File."),
-        ParameterDecl::double("rate", 0.5, (0.0, 1e3), "Hz", "Rate."),
-    ];
-    let table = parameter_table(&rows);
-    let lines: Vec<_> = table.lines().skip(4).collect();
-    assert_eq!(
-        lines,
-        [
-            "| `seed` | 1 | 0 to 9223372036854775807 |  | a \\| b |",
-            "| `weights` | \"\" |  |  | File. |",
-            "| `rate` | 0.5 | 0 to 1000 | Hz | Rate. |",
-        ]
-    );
 }
