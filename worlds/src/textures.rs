@@ -119,7 +119,8 @@ pub struct Texture {
     seed: u32,
     rotation: (f32, f32),
     offset: (f32, f32),
-    size: f32,
+    /// 1 / feature size in metres.
+    per_size: f32,
     contrast: f32,
 }
 
@@ -137,7 +138,7 @@ impl Texture {
             kind: range.kind,
             rotation: (angle.cos(), angle.sin()),
             offset: (draw((0.0, 64.0)), draw((0.0, 64.0))),
-            size: draw(range.size),
+            per_size: 1.0 / draw(range.size),
             contrast: draw(range.contrast),
             seed: rng.random(),
         })
@@ -147,7 +148,7 @@ impl Texture {
     /// a pixel is `footprint` metres wide. At least 0.02.
     pub fn factor(&self, u: f32, v: f32, footprint: f32) -> f32 {
         let (c, s) = self.rotation;
-        let inv = 1.0 / self.size;
+        let inv = self.per_size;
         let x = (c * u - s * v) * inv + self.offset.0;
         let y = (s * u + c * v) * inv + self.offset.1;
         let value = self.value(x, y, footprint * inv);
@@ -174,8 +175,8 @@ impl Texture {
             Kind::Speckle => spots(x, y, w, seed, (0.04, 0.16), 0.4),
             Kind::Concrete => octaves(x, y, w, seed, 4),
             Kind::Dots => {
-                let (dx, dy) = (x - x.round(), y - y.round());
-                disc(dx.hypot(dy), 0.22, w) - 0.15
+                let (dx, dy) = (from_nearest(x), from_nearest(y));
+                disc((dx * dx + dy * dy).sqrt(), 0.22, w) - 0.15
             }
             Kind::Gradient => {
                 // A soft shade as of a lamp that is out of view, plus faint noise.
@@ -185,7 +186,7 @@ impl Texture {
                 // Threads over and under, alternately.
                 let over = (floor(x) ^ floor(y)) & 1 == 0;
                 let across = if over { x } else { y } - 0.5;
-                let bulge = 1.0 - 8.0 * (across - across.round()).powi(2);
+                let bulge = 1.0 - 8.0 * from_nearest(across).powi(2);
                 bulge * fade(w) - 0.33 * fade(w)
             }
             Kind::Checker => wave(0.5 * x, 0.5 * w, 0.5, 0.0) * wave(0.5 * y, 0.5 * w, 0.5, 0.0),
@@ -230,22 +231,37 @@ fn fade(w: f32) -> f32 {
     ((1.0 - w) * (4.0 / 3.0)).clamp(0.0, 1.0)
 }
 
-/// Uniform in -1 to 1, for a lattice point (integer hash after Wang).
-fn lattice(x: i32, y: i32, seed: u32) -> f32 {
-    let mut h = (x as u32).wrapping_mul(0x9E37_79B1) ^ (y as u32).wrapping_mul(0x85EB_CA77) ^ seed;
+/// Multipliers of a lattice point's coordinates in its hash.
+const HASH: (u32, u32) = (0x9E37_79B1, 0x85EB_CA77);
+
+/// Uniform in -1 to 1 from the sum of a lattice point's multiplied coordinates.
+fn scatter(mut h: u32) -> f32 {
     h = (h ^ (h >> 15)).wrapping_mul(0x2C1B_3C6D);
     h = (h ^ (h >> 12)).wrapping_mul(0x297A_2D39);
-    h ^= h >> 15;
     h as i32 as f32 * (1.0 / 2_147_483_648.0)
 }
 
+/// Uniform in -1 to 1, for a lattice point.
+fn lattice(x: i32, y: i32, seed: u32) -> f32 {
+    let x = (x as u32).wrapping_mul(HASH.0);
+    let y = (y as u32).wrapping_mul(HASH.1);
+    scatter(x.wrapping_add(y).wrapping_add(seed))
+}
+
 /// The integer below, without a call into the C library.
+#[inline]
 fn floor(x: f32) -> i32 {
     let towards_zero = x as i32;
     towards_zero.wrapping_sub(i32::from(towards_zero as f32 > x))
 }
 
+/// `x` less the nearest integer.
+fn from_nearest(x: f32) -> f32 {
+    x - floor(x + 0.5) as f32
+}
+
 /// Value noise on the unit lattice, faded out where pixels are too wide for it.
+#[inline]
 fn noise(x: f32, y: f32, w: f32, seed: u32) -> f32 {
     let amount = fade(0.5 * w);
     if amount <= 0.0 {
@@ -256,16 +272,13 @@ fn noise(x: f32, y: f32, w: f32, seed: u32) -> f32 {
     let smooth = |t: f32| t * t * (3.0 - 2.0 * t);
     let (sx, sy) = (smooth(x - fx), smooth(y - fy));
     let mix = |a: f32, b: f32, s: f32| a + (b - a) * s;
-    let top = mix(
-        lattice(ix, iy, seed),
-        lattice(ix.wrapping_add(1), iy, seed),
-        sx,
-    );
-    let bottom = mix(
-        lattice(ix, iy.wrapping_add(1), seed),
-        lattice(ix.wrapping_add(1), iy.wrapping_add(1), seed),
-        sx,
-    );
+    let corner = (ix as u32)
+        .wrapping_mul(HASH.0)
+        .wrapping_add((iy as u32).wrapping_mul(HASH.1))
+        .wrapping_add(seed);
+    let below = corner.wrapping_add(HASH.1);
+    let edge = |h: u32| mix(scatter(h), scatter(h.wrapping_add(HASH.0)), sx);
+    let (top, bottom) = (edge(corner), edge(below));
     mix(top, bottom, sy) * amount
 }
 
@@ -283,7 +296,7 @@ fn octaves(x: f32, y: f32, w: f32, seed: u32, count: u32) -> f32 {
 /// A square wave of period 1, +1 for the part `duty` and -1 for the rest, with
 /// edges as wide as a pixel (`w`) or `soft`, whichever is wider.
 fn wave(x: f32, w: f32, duty: f32, soft: f32) -> f32 {
-    let from_middle = (x - x.round()).abs();
+    let from_middle = from_nearest(x).abs();
     let edge = (0.5 * duty - from_middle) / (0.5 * w.max(soft).max(1e-6));
     let mean = 2.0 * duty - 1.0;
     mean + (edge.clamp(-1.0, 1.0) - mean) * fade(w)
@@ -305,7 +318,8 @@ fn spots(x: f32, y: f32, w: f32, seed: u32, radius: (f32, f32), share: f32) -> f
     let r = radius.0 + (radius.1 - radius.0) * draw(2);
     // The spot stays inside of its cell.
     let place = |k: u32| r + (1.0 - 2.0 * r) * draw(k);
-    let distance = (x - fx - place(3)).hypot(y - fy - place(4));
+    let (dx, dy) = (x - fx - place(3), y - fy - place(4));
+    let distance = (dx * dx + dy * dy).sqrt();
     let sign = if draw(5) < 0.7 { -1.0 } else { 1.0 };
     sign * disc(distance, r, w)
 }

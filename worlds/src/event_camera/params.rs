@@ -45,7 +45,7 @@ impl Default for EventCameraParams {
             leak_rate_hz: 0.1,
             leak_sigma_decades: 0.1,
             shot_noise_rate_hz: 0.1,
-            min_motion_px: 0.1,
+            min_motion_px: 0.2,
             max_motion_px: 1.0,
             max_parts: 32,
         }

@@ -2,7 +2,7 @@
 //! shade it.
 
 use super::geometry::{hit, in_camera, lowest, shadow_rect, shape_rect};
-use super::shade::Shader;
+use super::shade::{Run, Shader};
 use super::{Camera, Light, NEAR, Pose, Rect, Scene, Shape, Visual, luminance};
 use crate::textures::Texture;
 use glam::{Mat3, Vec3};
@@ -139,21 +139,27 @@ impl Prim {
         self.ray0 + self.ray_x * x + self.ray_y * y
     }
 
-    /// Outward unit normal at `p` on the given face, in the primitive's frame.
-    pub fn normal(&self, p: Vec3, face: u32) -> Vec3 {
+    /// The outward unit normal of a flat face, in the primitive's frame. Of two
+    /// opposite faces it is the one on the camera's side that is seen.
+    pub fn flat_normal(&self, face: u32) -> Option<Vec3> {
+        let towards = |axis: Vec3| axis * 1f32.copysign(axis.dot(self.origin));
         match (self.shape, face) {
-            (Shape::Sphere { .. }, _) => p.normalize_or(Vec3::Z),
-            (Shape::Box { .. }, 0) => Vec3::new(1f32.copysign(p.x), 0.0, 0.0),
-            (Shape::Box { .. }, 1) => Vec3::new(0.0, 1f32.copysign(p.y), 0.0),
-            (Shape::Box { .. } | Shape::Cylinder { .. }, _) if face > 0 => {
-                Vec3::new(0.0, 0.0, 1f32.copysign(p.z))
-            }
-            (Shape::Capsule { half_length, .. }, _) => {
-                (p - Vec3::Z * p.z.clamp(-half_length, half_length)).normalize_or(Vec3::X)
-            }
-            (Shape::Plane, _) => Vec3::Z,
-            _ => Vec3::new(p.x, p.y, 0.0).normalize_or(Vec3::X),
+            (Shape::Box { .. }, 0) => Some(towards(Vec3::X)),
+            (Shape::Box { .. }, 1) => Some(towards(Vec3::Y)),
+            (Shape::Box { .. }, _) | (Shape::Cylinder { .. }, 1) => Some(towards(Vec3::Z)),
+            (Shape::Plane, _) => Some(Vec3::Z),
+            _ => None,
         }
+    }
+
+    /// The outward unit normal at `p` on a round face, in the primitive's frame.
+    pub fn round_normal(&self, p: Vec3) -> Vec3 {
+        let end = match self.shape {
+            Shape::Capsule { half_length, .. } => half_length,
+            Shape::Cylinder { .. } => f32::INFINITY,
+            _ => 0.0,
+        };
+        (p - Vec3::Z * p.z.clamp(-end, end)).normalize_or(Vec3::Z)
     }
 
     /// Texture factor at `p`; `footprint` is the size of a pixel there in metres.
@@ -203,18 +209,29 @@ pub(super) fn render<T: Tone>(
             pixel: pixel_angle(camera),
             y: y as f32,
         };
-        for (i, value) in row.iter_mut().enumerate() {
-            let x = (region.x0 as usize + i) as f32;
-            let (key, wholly, partly) = (scratch.key[0][i], scratch.wholly[i], scratch.partly[i]);
-            let depth = || std::array::from_fn(|s| scratch.depth[s][i]);
-            *value = if scratch.mean[i].is_finite() {
-                shader.uniform(x, key, scratch.mean[i], (wholly, partly), depth)
-            } else if scratch.mean[i].is_nan() {
-                let key = std::array::from_fn(|s| scratch.key[s][i]);
-                shader.mixed(x, key, partly, depth())
+        let mut done = 0;
+        while done < width {
+            let key = scratch.key[0][done];
+            let same = |(k, mean): &(&u32, &f32)| **k == key && mean.is_finite();
+            let ahead = scratch.key[0][done..].iter().zip(&scratch.mean[done..]);
+            let count = ahead.take_while(same).count();
+            let x = region.x0 as usize + done;
+            if count > 0 {
+                let run = Run {
+                    key,
+                    x,
+                    depth: &scratch.mean[done..done + count],
+                    wholly: &scratch.wholly[done..done + count],
+                    partly: &scratch.partly[done..done + count],
+                    samples: |i: usize| std::array::from_fn(|s| scratch.depth[s][done + i]),
+                };
+                shader.run(&run, &mut row[done..done + count]);
             } else {
-                shader.sky
-            };
+                let key = std::array::from_fn(|s| scratch.key[s][done]);
+                let depth = std::array::from_fn(|s| scratch.depth[s][done]);
+                row[done] = shader.mixed(x as f32, key, scratch.partly[done], depth);
+            }
+            done += count.max(1);
         }
         emit(region.x0 as usize, y as usize, &row);
     }

@@ -2,6 +2,7 @@
 
 use super::Light;
 use super::raster::{Caster, NOTHING, Prim, SAMPLES, Tone};
+use glam::Vec3;
 
 /// Exponent of the highlight, as a number of squarings: 2^5 = 32.
 const HIGHLIGHT_SQUARINGS: u32 = 5;
@@ -17,29 +18,42 @@ pub(super) struct Shader<'a, T> {
     pub y: f32,
 }
 
+/// Neighbouring pixels of a row all of whose samples hit the same face.
+pub(super) struct Run<'a, F> {
+    pub key: u32,
+    /// Column of the first.
+    pub x: usize,
+    /// Mean depth of the samples.
+    pub depth: &'a [f32],
+    /// Casters that shade all of a pixel, and those that shade a part of it.
+    pub wholly: &'a [u32],
+    pub partly: &'a [u32],
+    /// Depths of the samples of the i-th pixel.
+    pub samples: F,
+}
+
 impl<T: Tone> Shader<'_, T> {
-    /// A pixel all of whose samples hit face `key`.
-    pub fn uniform(
-        &self,
-        x: f32,
-        key: u32,
-        mean_depth: f32,
-        (wholly, partly): (u32, u32),
-        depth: impl Fn() -> [f32; 4],
-    ) -> T {
-        self.shade(key, (x, self.y), mean_depth, || {
-            if wholly != 0 {
-                return 0.0;
-            }
-            if partly == 0 {
-                return 1.0;
-            }
-            let samples = SAMPLES.iter().zip(depth());
-            let lit = samples.filter(|((dx, dy), depth)| {
-                self.lit(key >> 2, (x + dx, self.y + dy), *depth, partly)
+    /// Shades a run of pixels.
+    pub fn run(&self, run: &Run<impl Fn(usize) -> [f32; 4]>, out: &mut [T]) {
+        let (prim, face) = (&self.prims[(run.key >> 2) as usize], run.key & 3);
+        let flat = prim.flat_normal(face);
+        let pixels = run.depth.iter().zip(run.wholly).zip(run.partly).zip(out);
+        for (i, (((&depth, &wholly), &partly), out)) in pixels.enumerate() {
+            let x = (run.x + i) as f32;
+            *out = self.shade((prim, face, flat), (x, self.y), depth, || {
+                if wholly != 0 {
+                    return 0.0;
+                }
+                if partly == 0 {
+                    return 1.0;
+                }
+                let samples = SAMPLES.iter().zip((run.samples)(i));
+                let lit = samples.filter(|((dx, dy), depth)| {
+                    self.lit(run.key >> 2, (x + dx, self.y + dy), *depth, partly)
+                });
+                0.25 * lit.count() as f32
             });
-            0.25 * lit.count() as f32
-        })
+        }
     }
 
     /// A pixel whose samples hit different faces.
@@ -50,7 +64,9 @@ impl<T: Tone> Shader<'_, T> {
             let value = if key[s] == NOTHING {
                 self.sky
             } else {
-                self.shade(key[s], at, depth[s], || {
+                let (prim, face) = (&self.prims[(key[s] >> 2) as usize], key[s] & 3);
+                let flat = prim.flat_normal(face);
+                self.shade((prim, face, flat), at, depth[s], || {
                     f32::from(u8::from(self.lit(key[s] >> 2, at, depth[s], casters)))
                 })
             };
@@ -59,20 +75,28 @@ impl<T: Tone> Shader<'_, T> {
         sum
     }
 
-    /// The light from face `key` at image point `at` and the given depth;
-    /// `visible` tells which part of the directional light arrives.
-    fn shade(&self, key: u32, at: (f32, f32), depth: f32, visible: impl Fn() -> f32) -> T {
-        let (prim, face) = (&self.prims[(key >> 2) as usize], key & 3);
+    /// The light from a face (with its normal, if flat) at image point `at` and the
+    /// given depth; `visible` tells which part of the directional light arrives.
+    #[inline(always)]
+    fn shade(
+        &self,
+        (prim, face, flat): (&Prim, u32, Option<Vec3>),
+        at: (f32, f32),
+        depth: f32,
+        visible: impl Fn() -> f32,
+    ) -> T {
         let ray = prim.ray(at.0, at.1);
         let p = prim.origin + ray * depth;
-        let normal = prim.normal(p, face);
+        let normal = flat.unwrap_or_else(|| prim.round_normal(p));
         let incidence = normal.dot(prim.to_light).max(0.0);
         let reached = if incidence > 0.0 { visible() } else { 0.0 };
         let direct = self.light.intensity * reached;
         let mut irradiance = self.light.ambient + direct * incidence;
         if prim.texture.is_some() {
-            let cos = (normal.dot(ray) / ray.length()).abs().max(0.05);
-            let footprint = depth * self.pixel / cos.sqrt();
+            // A pixel is a square of side depth × angle, drawn out by 1/cos.
+            let cos = normal.dot(ray);
+            let stretch2 = ray.length_squared() / (cos * cos).max(1e-3);
+            let footprint = depth * self.pixel * stretch2.sqrt().sqrt();
             irradiance *= prim.texture(p, face, footprint);
         }
         let diffuse = T::albedo(prim) * irradiance;
