@@ -108,7 +108,7 @@ impl EventImage {
             let strength = if total == 0.0 {
                 0.0
             } else {
-                0.3 + 0.7 * ((total + 1.0).ln() / full).min(1.0)
+                0.15 + 0.85 * ((total + 1.0).ln() / full).min(1.0)
             };
             let share = if total == 0.0 {
                 0.0

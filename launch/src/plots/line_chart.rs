@@ -249,8 +249,11 @@ impl LineChart {
     ) -> Result<(), ChartError> {
         let (left, top) = area.get_base_pixel();
         let mut taken: Vec<(i32, i32)> = Vec::new();
+        let full = area.dim_in_pixel().0 as i32;
         let mut write = |label: &str, centre: i32, y: i32, room: i32, color: RGBColor| {
             let width = super::canvas::text_width(label, px(12)) + px(8);
+            // A name at the edge moves inwards rather than being cut off.
+            let centre = centre.min(full - width / 2).max(width / 2);
             let range = (centre - width / 2, centre + width / 2);
             if width > room || taken.iter().any(|t| range.0 < t.1 && t.0 < range.1) {
                 return Ok(());

@@ -107,8 +107,15 @@ impl Raster {
             let end = (t + RATE_BIN_MS).min(self.range_ms.1);
             Rectangle::new([(t, 0.0), (end, rate)], theme::HAZE.filled())
         }))?;
-        for time in self.times.iter().filter(|t| x.contains(&t.at)) {
-            let style = theme::anchored(theme::text(12), HPos::Center, VPos::Bottom);
+        for time in self
+            .times
+            .iter()
+            .filter(|t| (x.start..=x.end).contains(&t.at))
+        {
+            // Near the right edge the name ends at its line, or it would be cut off.
+            let late = time.at > x.start + 0.9 * (x.end - x.start);
+            let anchor = if late { HPos::Right } else { HPos::Center };
+            let style = theme::anchored(theme::text(12), anchor, VPos::Bottom);
             chart.draw_series([Text::new(time.label.clone(), (time.at, top), style)])?;
         }
         self.ticks(&below)
@@ -149,7 +156,11 @@ impl Raster {
             EmptyElement::at((t, f64::from(neuron) + 0.5))
                 + PathElement::new(vec![(0, -half), (0, half)], style)
         }))?;
-        for time in self.times.iter().filter(|t| x.contains(&t.at)) {
+        for time in self
+            .times
+            .iter()
+            .filter(|t| (x.start..=x.end).contains(&t.at))
+        {
             let line = vec![(time.at, 0.0), (time.at, neurons)];
             chart.draw_series([PathElement::new(line, theme::INK.stroke_width(stroke(1.3)))])?;
         }

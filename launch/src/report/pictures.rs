@@ -6,6 +6,11 @@ use crate::plots::{EventImage, LineChart, Marker, Overview, Photo, Raster, Serie
 use image::RgbImage;
 use saccade_msgs::sensor_msgs::Image;
 
+/// Later the image moves back over itself, and ON and OFF would mix to grey.
+const SHOWN_MS: u64 = 100;
+/// Least height of the arm's chart, so that an arm at rest is seen to rest.
+const LEAST_RAD: f64 = 1.0;
+
 /// Everything that can be drawn of a trial.
 pub fn overview(detail: &Detail, trial: &Trial) -> Overview {
     let decided = match trial.decision.as_str() {
@@ -102,9 +107,10 @@ fn event_image(detail: &Detail) -> Option<EventImage> {
     if detail.events.is_empty() {
         return None;
     }
-    let mut image =
-        EventImage::new("Events of the saccade", detail.sensor.0, detail.sensor.1).ok()?;
-    image.add(detail.events.iter().copied());
+    let title = format!("Events of the saccade's first {SHOWN_MS} ms");
+    let mut image = EventImage::new(title, detail.sensor.0, detail.sensor.1).ok()?;
+    let end_us = u64::try_from(detail.onset_ns? / 1000).ok()? + SHOWN_MS * 1000;
+    image.add(detail.events.iter().filter(|e| e.t_us < end_us).copied());
     Some(image)
 }
 
@@ -218,10 +224,31 @@ fn arm(detail: &Detail) -> Option<LineChart> {
         x_label: "time since the trial's start (s)".into(),
         y_label: "position (rad)".into(),
         x_range: Some((0.0, seconds(end))),
+        y_range: Some(joint_range(detail)),
         series: series.collect(),
         spans: spans.collect(),
         ..LineChart::default()
     })
+}
+
+/// The joints' positions with some room around, rad.
+fn joint_range(detail: &Detail) -> (f64, f64) {
+    let all = || {
+        detail
+            .joints
+            .iter()
+            .flat_map(|(_, q)| q)
+            .copied()
+            .filter(|q| q.is_finite())
+    };
+    let (low, high) = all().fold((f64::INFINITY, f64::NEG_INFINITY), |r, q| {
+        (r.0.min(q), r.1.max(q))
+    });
+    if low > high {
+        return (-LEAST_RAD / 2.0, LEAST_RAD / 2.0);
+    }
+    let half = (0.55 * (high - low)).max(LEAST_RAD / 2.0);
+    ((low + high) / 2.0 - half, (low + high) / 2.0 + half)
 }
 
 #[cfg(test)]
