@@ -36,12 +36,12 @@ pub struct Look {
 }
 
 /// Most cards on a table.
-const CARDS: u32 = 4;
+const CARDS: u32 = 2;
 
 impl Look {
     /// Draws the look of a scene: textures of the request's split, a light from
     /// above (elevation 35° to 80°), an object clearly lighter or darker than
-    /// the table's middle grey, and up to four cards around the object area.
+    /// the table's middle grey, and up to two cards around the object area.
     ///
     /// # Errors
     /// None of the texture names is known: a bug of this crate.
@@ -56,11 +56,11 @@ impl Look {
         let texture = names[rng.random_range(0..names.len())];
         let table = textures::table_material(texture, rng.random())?;
         let light = draw_light(&mut rng);
-        // Linear reflectance: dark 0.03-0.18 or light 0.65-0.95.
+        // Linear reflectance: dark 0.03-0.12 or light 0.75-0.95.
         let grey = if rng.random_bool(0.5) {
-            rng.random_range(0.03..0.18)
+            rng.random_range(0.03..0.12)
         } else {
-            rng.random_range(0.65..0.95)
+            rng.random_range(0.75..0.95)
         };
         let object = std::array::from_fn(|_| grey * rng.random_range(0.8..1.05_f32));
         let clutter = draw_clutter(world, &mut rng);
@@ -106,7 +106,7 @@ fn draw_clutter(world: &World, rng: &mut ChaCha8Rng) -> Vec<Visual> {
             rng.random_range(-1.0..1.0) * area.size[1],
             half.z,
         );
-        let grey = rng.random_range(0.25..0.75_f32);
+        let grey = rng.random_range(0.38..0.62_f32);
         Visual {
             shape: Shape::Box { half },
             pose: Pose {
@@ -115,6 +115,7 @@ fn draw_clutter(world: &World, rng: &mut ChaCha8Rng) -> Vec<Visual> {
             },
             material: Material::matt([grey, grey * 0.95, grey * 0.9]),
             body: u32::MAX,
+            shadow: false,
         }
     };
     (0..cards).map(card).collect()
@@ -356,6 +357,7 @@ impl Vision {
                         pose,
                         material,
                         body: m as u32,
+                        shadow: is_object,
                     });
                 }
             }

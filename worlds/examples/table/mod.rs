@@ -26,6 +26,7 @@ fn visual(shape: Shape, p: Vec3, q: Quat, albedo: [f32; 3], body: u32) -> Visual
         pose: Pose { p, q },
         material,
         body,
+        shadow: true,
     }
 }
 

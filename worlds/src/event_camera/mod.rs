@@ -23,7 +23,8 @@
 //!
 //! [`EventCamera::advance`] bounds how far the image has moved since it was last
 //! rendered, from the poses of the camera and the visuals. Below
-//! [`EventCameraParams::min_motion_px`] nothing is rendered. Above
+//! [`EventCameraParams::min_motion_px`] (2.5 times that where only bodies moved)
+//! nothing is rendered. Above
 //! [`EventCameraParams::max_motion_px`] in one step, the step is cut into parts with
 //! interpolated poses. If only bodies moved, only the rectangle around them and
 //! their shadows is rendered.
@@ -98,6 +99,10 @@ pub struct Stats {
     /// Events of leak in constant light, and of shot noise.
     pub noise_events: u64,
 }
+
+/// How much further than a camera's own motion bodies may move before a still camera
+/// until they are rendered again: with the default, half a pixel, ESIM's bound.
+const BODY_MOTION: f32 = 2.5;
 
 /// An event camera that looks at a [`Scene`].
 #[derive(Debug)]
@@ -244,7 +249,14 @@ impl EventCamera {
                 )?;
             }
             self.sample(t_us as f64, scene, camera_pose, region, out)?;
-            self.sampled.set(scene, camera_pose);
+            // What was not rendered still shows the camera's old pose.
+            let whole = region == self.camera.full();
+            let seen_from = if whole {
+                *camera_pose
+            } else {
+                self.sampled.camera
+            };
+            self.sampled.set(scene, &seen_from);
         }
         self.pixels.end_step(t_us, out);
         self.last.set(scene, camera_pose);
@@ -258,7 +270,9 @@ impl EventCamera {
         let motion = self
             .sampled
             .motion_to(scene, camera_pose, &self.camera, self.nearest);
-        (motion.pixels > 0.0 && motion.pixels >= self.params.min_motion_px)
+        let still = motion.region != Some(self.camera.full());
+        let patience = if still { BODY_MOTION } else { 1.0 };
+        (motion.pixels > 0.0 && motion.pixels >= self.params.min_motion_px * patience)
             .then_some(motion.region)?
     }
 

@@ -64,8 +64,12 @@ impl Snapshot {
                 continue;
             }
             let rect = |pose, from| {
-                let light = &scene.light;
-                render::covered_rect(&visual.shape, pose, light, lowest, camera, from)
+                if visual.shadow {
+                    let light = &scene.light;
+                    render::covered_rect(&visual.shape, pose, light, lowest, camera, from)
+                } else {
+                    render::shape_rect(&visual.shape, pose, camera, from)
+                }
             };
             let covered = match (rect(before, &self.camera), rect(&visual.pose, camera_pose)) {
                 (Some(a), Some(b)) => a.union(b),
@@ -78,11 +82,12 @@ impl Snapshot {
             let depth = camera_pose.q.conjugate() * (visual.pose.p - camera_pose.p);
             let depth = (depth.z - radius).max(nearest.min(0.5)).max(render::NEAR);
             let pixels = focal * (way + angle * radius) * (1.0 + corner);
-            by_bodies = by_bodies
-                .max(pixels / depth)
-                .max(pixels * shadow_stretch / nearest);
+            by_bodies = by_bodies.max(pixels / depth);
+            if visual.shadow {
+                by_bodies = by_bodies.max(pixels * shadow_stretch / nearest);
+            }
         }
-        if by_camera > 0.0 {
+        if by_camera > CAMERA_STILL_PX {
             region = Some(camera.full());
         }
         Motion {
@@ -91,6 +96,11 @@ impl Snapshot {
         }
     }
 }
+
+/// A camera that trembles by less than this, as one on a controlled joint does, is
+/// taken as still: only the rectangle around moving bodies is rendered. The motion
+/// adds up until the image is rendered as a whole.
+const CAMERA_STILL_PX: f32 = 0.05;
 
 /// Distance in metres and angle in radians between two poses.
 fn displacement(a: &Pose, b: &Pose) -> (f32, f32) {

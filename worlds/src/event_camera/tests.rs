@@ -37,6 +37,7 @@ fn edge(u: f32) -> Scene {
             },
             material: Material::matt([DARK; 3]),
             body: 0,
+            shadow: true,
         }],
         light: Light {
             direction: Vec3::NEG_Z,

@@ -181,7 +181,7 @@ pub(crate) fn lowest<'a>(visuals: impl Iterator<Item = (&'a Shape, &'a Pose)>) -
 }
 
 /// The pixels a primitive may cover; `None` when it is outside of the image.
-pub(super) fn shape_rect(
+pub(crate) fn shape_rect(
     shape: &Shape,
     pose: &Pose,
     camera: &Camera,

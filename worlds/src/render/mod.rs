@@ -31,6 +31,7 @@
 //!     pose: Pose { p: Vec3::new(0.0, 0.0, 1.0), q: Quat::IDENTITY },
 //!     material: Material::matt([0.8, 0.1, 0.1]),
 //!     body: 0,
+//!     shadow: true,
 //! };
 //! let scene = Scene { visuals: vec![ball], light: Light::default(), sky: [0.5; 3] };
 //! let camera = Camera::from_horizontal_fov(32, 32, 0.5);
@@ -44,7 +45,7 @@ mod geometry;
 mod raster;
 mod shade;
 
-pub(crate) use geometry::{covered_rect, lowest};
+pub(crate) use geometry::{covered_rect, lowest, shape_rect};
 pub use raster::Scratch;
 
 use crate::textures::Texture;
@@ -180,6 +181,8 @@ pub struct Visual {
     pub material: Material,
     /// Which rigid body it belongs to (the renderer does not use it).
     pub body: u32,
+    /// Whether it casts a shadow.
+    pub shadow: bool,
 }
 
 /// A directional light and an ambient one.

@@ -250,6 +250,9 @@ impl Scratch {
             p.rect = clip(p.rect);
             self.prims.push(p);
             let (shape, pose) = (&visual.shape, &visual.pose);
+            if !visual.shadow {
+                continue;
+            }
             let rect = clip(shadow_rect(shape, pose, light, floor, camera, camera_pose));
             if let (Some(rect), Some(radius)) = (rect, shape.bounding_radius()) {
                 self.casters.push(Caster { prim, rect, radius });

@@ -14,6 +14,7 @@ fn white(shape: Shape, pose: Pose) -> Visual {
         pose,
         material: Material::matt([1.0; 3]),
         body: 0,
+        shadow: true,
     }
 }
 
