@@ -134,7 +134,7 @@ impl FrameToEvents {
         self.pixels
             .ramp(t_us as f64, &self.luminance, self.full, out);
         self.pixels.end_step(t_us, out);
-        sort(&mut out[first..]);
+        sort(previous_us, &mut out[first..]);
         Ok(())
     }
 }
