@@ -450,7 +450,7 @@ impl TrajectoryController {
                 ));
             }
             if let Some(v) = point.velocities.get(column)
-                && !(v.abs() <= joint.velocity * 1.001)
+                && (v.is_nan() || v.abs() > joint.velocity * 1.001)
             {
                 return Err(format!(
                     "velocity {v} of {} is beyond its limit {}",
@@ -565,7 +565,7 @@ impl TrajectoryController {
             .iter()
             .zip(&self.feedback)
             .zip(tolerance)
-            .find(|((_, f), t)| !(f64::from(f.error().abs()) <= **t));
+            .find(|((_, f), t)| f.error().is_nan() || f64::from(f.error().abs()) > **t);
         let text = astray.map(|((joint, f), t)| {
             format!(
                 "{} is {:.4} rad off; allowed are {t} rad",

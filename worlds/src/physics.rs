@@ -296,7 +296,8 @@ impl Physics {
             let target = match self.joints[at].mimic {
                 Some((driver, factor, offset)) => JointTarget {
                     position: factor * self.states[driver].position + offset,
-                    velocity: factor * self.states[driver].velocity,
+                    // Following the driver's speed as well made stalled fingers buzz.
+                    velocity: 0.0,
                 },
                 None => self.targets[at],
             };
@@ -463,6 +464,8 @@ impl Physics {
 
 fn set_parameters(p: &mut r::IntegrationParameters) {
     p.num_solver_iterations = 2;
+    p.num_internal_pgs_iterations = 2;
+    p.num_internal_stabilization_iterations = 2;
     p.warmstart_joints = true;
     // Rapier's defaults suit furniture at 60 Hz; these suit a pen at 1 kHz.
     p.contact_softness = r::SpringCoefficients::new(200.0, 5.0);
@@ -470,6 +473,7 @@ fn set_parameters(p: &mut r::IntegrationParameters) {
     p.normalized_prediction_distance = 0.003;
     p.normalized_allowed_linear_error = 0.0002;
     p.contact_recycling = false;
+    p.friction_in_bias_pass = true;
     p.friction_model = r::FrictionModel::Coulomb;
     p.normalized_max_corrective_velocity = 0.5;
 }
@@ -568,7 +572,7 @@ fn collider(collision: &Collision, offset: Pose, scale: f32) -> ColliderBuilder 
             ColliderBuilder::cylinder(length / 2.0, radius)
         }
         Shape::Plane { normal, .. } => {
-            pose = pose * Pose::from_rotation(Quat::from_rotation_arc(Vec3::Y, normal));
+            pose *= Pose::from_rotation(Quat::from_rotation_arc(Vec3::Y, normal));
             ColliderBuilder::new(r::SharedShape::halfspace(Vec3::Y))
         }
     };

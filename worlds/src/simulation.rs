@@ -39,8 +39,8 @@ pub struct LinkFrame<'a> {
 /// Where the object of the scene is, and whether the robot has it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ObjectState {
-    /// Pose of the object's model in the world; its origin is its lowest point at
-    /// rest.
+    /// Pose of the object's link in the world (ball and pen: their centre; bottle:
+    /// the middle of its bottom).
     pub pose: Pose,
     /// How far it is above where it rested, m.
     pub lift: f32,
@@ -230,6 +230,15 @@ impl Simulation {
         Ok(&self.truth)
     }
 
+    /// Normal force between two models over the last step, N.
+    #[must_use]
+    pub fn contact_force(&self, a: &str, b: &str) -> f32 {
+        match (self.world.model(a), self.world.model(b)) {
+            (Some(a), Some(b)) => self.physics.contact_force(a, b),
+            _ => 0.0,
+        }
+    }
+
     /// What the scene was made of.
     #[must_use]
     pub fn truth(&self) -> &SceneTruth {
@@ -244,11 +253,6 @@ impl Simulation {
     #[must_use]
     pub fn object(&self) -> Option<ObjectState> {
         let model = self.object_model()?;
-        let link = &self.world.models[model].links[0];
-        let offset = Pose::from_parts(
-            link.pose.translation * self.placements[model].scale,
-            link.pose.rotation,
-        );
         let at = self.physics.link_pose(model, 0);
         let (mut robot_force, mut support_force) = (0.0, 0.0);
         for (other, description) in self.world.models.iter().enumerate() {
@@ -263,7 +267,7 @@ impl Simulation {
             }
         }
         Some(ObjectState {
-            pose: at * offset.inverse(),
+            pose: at,
             lift: at.translation.z - self.rest_height,
             robot_force,
             support_force,

@@ -35,7 +35,7 @@ impl Default for Augment {
             width: 32,
             height: 32,
             shift: 3,
-            flip_horizontal: false,
+            flip_horizontal: true,
             flip_vertical: false,
             drop: 0.3,
             jitter_ticks: 1,
@@ -49,6 +49,7 @@ impl Augment {
     pub fn none() -> Self {
         Self {
             shift: 0,
+            flip_horizontal: false,
             drop: 0.0,
             jitter_ticks: 0,
             delay_ticks: 0,
