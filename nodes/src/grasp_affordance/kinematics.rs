@@ -68,6 +68,11 @@ impl Arm {
         }
     }
 
+    /// Where the arm is mounted, world.
+    pub fn mount(&self) -> DVec3 {
+        self.base.p
+    }
+
     /// World poses of the six joint frames (after their rotation) and of the
     /// tool as the seventh.
     pub fn frames(&self, joints: &Joints) -> [Pose; DOF + 1] {
@@ -241,15 +246,15 @@ fn segment_distance(p1: DVec3, q1: DVec3, p2: DVec3, q2: DVec3) -> f64 {
 }
 
 /// The moving links as capsules: frame index of start and end, radius in metres.
-const CAPSULES: [(usize, usize, f64); 2] = [(1, 2, 0.095), (2, 4, 0.075)];
+const CAPSULES: [(usize, usize, f64); 3] = [(1, 2, 0.095), (2, 2, 0.075), (2, 4, 0.060)];
 /// The hand with bent fingers: length from joint 6 and radius, metres.
 const HAND: (f64, f64) = (0.27, 0.055);
 
 impl Arm {
-    /// Upper arm, forearm and, last, the hand.
-    pub fn capsules(&self, joints: &Joints) -> [Capsule; 3] {
+    /// Upper arm, elbow, forearm and, last, the hand.
+    pub fn capsules(&self, joints: &Joints) -> [Capsule; 4] {
         let frames = self.frames(joints);
-        let [upper, fore] = CAPSULES.map(|(from, to, radius)| Capsule {
+        let [upper, elbow, fore] = CAPSULES.map(|(from, to, radius)| Capsule {
             a: frames[from].p,
             b: frames[to].p,
             radius,
@@ -257,6 +262,7 @@ impl Arm {
         let tip = frames[5].transform(DVec3::new(0.0, 0.0, HAND.0));
         [
             upper,
+            elbow,
             fore,
             Capsule {
                 a: frames[5].p,
@@ -432,21 +438,21 @@ mod tests {
         let arm = arm();
         // Stretched forward, all axes lie 0.10 m over the mount.
         let flat = arm.capsules(&[0.0, -FRAC_PI_2, 0.0, 0.0, 0.0, 0.0]);
-        assert!((flat[1].height_over(0.75) - (0.10 - 0.075)).abs() < 1e-9);
+        assert!((flat[2].height_over(0.75) - (0.10 - 0.060)).abs() < 1e-9);
         let tip = UPPER + FORE + HAND.0;
         let post = |x: f64| Capsule {
             a: DVec3::new(x, OFFSET, 0.75),
             b: DVec3::new(x, OFFSET, 2.0),
             radius: 0.01,
         };
-        assert!((flat[2].distance(&post(tip + 0.2)) - (0.2 - HAND.1 - 0.01)).abs() < 1e-9);
-        assert!(flat[2].distance(&post(tip - 0.1)) < 0.0);
+        assert!((flat[3].distance(&post(tip + 0.2)) - (0.2 - HAND.1 - 0.01)).abs() < 1e-9);
+        assert!(flat[3].distance(&post(tip - 0.1)) < 0.0);
         // Parallel axes, side by side.
         let beside = Capsule {
-            a: flat[2].a + DVec3::Y,
-            b: flat[2].b + DVec3::Y,
+            a: flat[3].a + DVec3::Y,
+            b: flat[3].b + DVec3::Y,
             radius: 0.0,
         };
-        assert!((flat[2].distance(&beside) - (1.0 - HAND.1)).abs() < 1e-9);
+        assert!((flat[3].distance(&beside) - (1.0 - HAND.1)).abs() < 1e-9);
     }
 }

@@ -97,8 +97,6 @@ pub const ACTION: &str = "grasp_object";
 pub const CONTROLLERS: [&str; 2] = ["arm_controller", "hand_controller"];
 const ARM: usize = 0;
 const HAND: usize = 1;
-/// Time for the hand to shape or open, seconds.
-const SHAPE_S: f64 = 1.2;
 /// The arm is at rest within this, radians.
 const AT_HOME: f64 = 0.05;
 /// Hand joints that bend fingers and thumb.
@@ -591,7 +589,7 @@ impl Machine {
         let reason = format!("way of {:.1} s found", planned.reach.duration());
         let recipe = plan::recipe(class);
         self.enter(State::Reaching, reason, ctx);
-        self.send_hand(&recipe.preshape, SHAPE_S, ctx);
+        self.send_hand(&[recipe.open], ctx);
         self.send_arm(&planned.reach, ctx);
         if let Some(task) = &mut self.task {
             task.plan = Some(planned);
@@ -635,7 +633,7 @@ impl Machine {
             }
             (State::Descending, Some(recipe)) => {
                 self.enter(State::Closing, "at the grasp", ctx);
-                self.send_hand(&recipe.close, recipe.close_s, ctx);
+                self.send_hand(recipe.closing, ctx);
             }
             (State::Closing, Some(recipe)) if waited => self.closed(recipe, &plan, ctx),
             (State::Lifting, _) => {
@@ -652,7 +650,7 @@ impl Machine {
             }
             (State::PuttingBack, Some(recipe)) => {
                 self.enter(State::Opening, "down again", ctx);
-                self.send_hand(&recipe.preshape, SHAPE_S, ctx);
+                self.send_hand(&[recipe.open], ctx);
             }
             (State::Opening, _) if waited => {
                 self.enter(State::Retreating, "let go", ctx);
@@ -664,7 +662,7 @@ impl Machine {
             }
             (State::Retreating, _) => {
                 self.enter(State::Homing, "away from the object", ctx);
-                self.send_hand(&HAND_OPEN, SHAPE_S, ctx);
+                self.send_hand(&[HAND_OPEN], ctx);
                 self.send_arm(&plan.home, ctx);
             }
             (State::Homing, _) => self.back(ctx),
@@ -689,7 +687,7 @@ impl Machine {
             task.verdict = Some(Verdict::failed(reason.clone()));
         }
         self.enter(State::Opening, reason, ctx);
-        self.send_hand(&recipe.preshape, SHAPE_S, ctx);
+        self.send_hand(&[recipe.open], ctx);
     }
 
     /// Finger joints that did not arrive where they were sent.
@@ -697,7 +695,7 @@ impl Machine {
         let Some(hand) = self.senses.hand else {
             return 0;
         };
-        let gap = |k: usize| recipe.close[k] - hand.value[k];
+        let gap = |k: usize| recipe.closed()[k] - hand.value[k];
         FLEXION
             .filter(|k| gap(*k) > self.settings.contact_gap)
             .count()
@@ -754,7 +752,7 @@ impl Machine {
             task.plan = Some(plan);
         }
         self.enter(State::Recovering, "the arm is not at rest", ctx);
-        self.send_hand(&HAND_OPEN, SHAPE_S, ctx);
+        self.send_hand(&[HAND_OPEN], ctx);
     }
 
     // Ends ---------------------------------------------------------------
@@ -871,13 +869,11 @@ impl Machine {
         );
     }
 
-    fn send_hand(&mut self, pose: &Hand, duration_s: f64, ctx: &mut Context<'_>) {
-        self.send(
-            HAND,
-            report::hand_trajectory(pose, duration_s),
-            duration_s,
-            ctx,
-        );
+    fn send_hand(&mut self, poses: &[Hand], ctx: &mut Context<'_>) {
+        let from = self.senses.hand.map_or(HAND_OPEN, |h| h.value);
+        let speed = self.settings.hand_speed;
+        let (trajectory, duration_s) = report::hand_trajectory(&from, poses, speed);
+        self.send(HAND, trajectory, duration_s, ctx);
     }
 
     fn send(

@@ -4,8 +4,11 @@ use super::contour::{BALL_RADIUS, BOTTLE_HEIGHT, Class, PEN_RADIUS, Placement};
 use super::geometry::Pose;
 use super::kinematics::{Arm, Capsule, Joints, cost};
 use super::trajectory::{Scaling, Trajectory, straight, timed};
-use glam::{DQuat, DVec3};
-use std::f64::consts::{FRAC_PI_2, PI};
+use glam::{DMat3, DQuat, DVec3};
+use std::f64::consts::PI;
+
+/// One degree in radians.
+const DEGREE: f64 = PI / 180.0;
 
 /// Joints of the hand in the order of every [`Hand`].
 pub const HAND_JOINTS: [&str; 9] = [
@@ -27,83 +30,93 @@ pub const HAND_LIMITS: Hand = [
 ];
 /// The hand at rest.
 pub const HAND_OPEN: Hand = [0.0; 9];
-/// The arm at rest: stretched upwards, out of the eye's sight.
-pub const HOME: Joints = [0.0; 6];
+/// The arm at rest: beside the object area, out of the eye's sight.
+pub const HOME: Joints = [-1.0, 0.1, 1.44, 0.48, 1.18, 0.88];
 /// The tool frame (the hand's base) in the frame of joint 6, metres.
 pub const TOOL: [f64; 3] = [0.0, 0.0, 0.116];
 
-/// How a class is grasped. Poses are those of the tool in the object's frame:
-/// its origin on the table under the object's centre, z up, x along the pen.
+/// Where the hand comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum From {
+    /// From above, fingers pointing away from the arm.
+    Above,
+    /// From above, fingers across the object's own direction.
+    Across,
+    /// From the side, away from the arm, index finger up.
+    Beside,
+}
+
+/// How a class is grasped. The hand comes along a direction d, its fingers
+/// point to e, at a right angle to d. The palm's normal (y of the hand's base)
+/// is tilted by `alpha` from d against e; z of the base is where straight
+/// fingers point.
 #[derive(Debug, Clone, Copy)]
 pub struct Recipe {
     /// What it is for.
     pub class: Class,
-    /// Tool position for the nominal object, metres.
-    pub xyz: [f64; 3],
-    /// How much each coordinate grows with the object's size, m per unit.
-    pub growth: [f64; 3],
-    /// Tool orientation, roll, pitch, yaw.
-    pub rpy: [f64; 3],
-    /// The object's frame may be turned by these about z, radians.
+    /// Which d and e.
+    pub from: From,
+    /// e (or, from the side, d) may be turned by these about the vertical,
+    /// radians; the better ones first.
     pub turns: &'static [f64],
-    /// From the grasp to the pre-grasp, metres.
-    pub approach: [f64; 3],
+    /// Angle between d and the palm's normal, radians.
+    pub alpha: f64,
+    /// The grasp centre in the hand: along d × e, e and d, metres.
+    pub point: [f64; 3],
+    /// Height of the grasp centre over the table, metres.
+    pub height: f64,
+    /// Way along d from the pre-grasp to the grasp, metres.
+    pub approach: f64,
     /// The hand on its way.
-    pub preshape: Hand,
-    /// Where the fingers are sent to close; contact stops them before.
-    pub close: Hand,
-    /// Time for closing, seconds.
-    pub close_s: f64,
+    pub open: Hand,
+    /// Way-points of the closing hand after `open`; the last is where the
+    /// fingers are sent, and contact stops them before.
+    pub closing: &'static [Hand],
 }
 
-/// Directions all around, every 15 degrees, those near the arm's own first.
-const AROUND: [f64; 24] = {
-    let mut out = [0.0; 24];
-    let mut k = 0;
-    while k < 24 {
-        out[k] = (k as f64 - 12.0) * PI / 12.0;
-        k += 1;
-    }
-    out
-};
-
-/// The ball: from above, palm down over it.
+/// The ball: from above, slanting, fingers around its far side.
 pub const BALL: Recipe = Recipe {
     class: Class::Ball,
-    xyz: [0.0, -0.04, 0.12],
-    growth: [0.0, 0.0, BALL_RADIUS],
-    rpy: [PI, 0.0, 0.0],
-    turns: &AROUND,
-    approach: [0.0, 0.0, 0.10],
-    preshape: [0.32, 0.20, 0.06, 0.05, 0.0, 0.04, 0.03, 0.20, 0.09],
-    close: [0.32, 0.78, 0.20, 0.76, 0.14, 0.88, 0.88, 0.49, 0.09],
-    close_s: 1.0,
+    from: From::Above,
+    turns: &[0.0, -0.5, 0.5, -1.0, 1.0],
+    alpha: 40.0 * DEGREE,
+    point: [-0.022, 0.086, 0.135],
+    height: 0.031,
+    approach: 0.10,
+    open: [0.55, 0.0, 0.15, 0.15, 0.05, 0.1, 0.1, 0.25, 0.9],
+    closing: &[[0.55, 0.85, 0.6, 1.05, 0.5, 0.4, 0.6, 0.45, 0.9]],
 };
 
-/// The bottle: from the side at half height.
+/// The bottle: from the side at the body, index finger up.
 pub const BOTTLE: Recipe = Recipe {
     class: Class::Bottle,
-    xyz: [-0.10, 0.0, 0.08],
-    growth: [0.0; 3],
-    rpy: [0.0, FRAC_PI_2, 0.0],
-    turns: &AROUND,
-    approach: [-0.10, 0.0, 0.0],
-    preshape: [0.43, 0.20, 0.06, 0.05, 0.0, 0.04, 0.03, 0.20, 0.9879],
-    close: [0.43, 0.80, 0.50, 0.75, 0.50, 0.69, 0.61, 0.39, 0.9879],
-    close_s: 1.0,
+    from: From::Beside,
+    turns: &[0.3, 0.0, 0.6, -0.4, 0.9, -0.8, 1.3, -1.2],
+    alpha: 45.0 * DEGREE,
+    point: [0.0, 0.075, 0.118],
+    height: 0.075,
+    approach: 0.14,
+    open: [0.2, 0.0, 0.05, 0.0, 0.05, 0.05, 0.05, 0.15, 0.9879],
+    closing: &[[0.2, 0.9, 0.6, 0.95, 0.6, 0.8, 0.8, 0.6, 0.9879]],
 };
 
-/// The pen: from above, fingers across it.
+/// The pen: from above, fingers across it, tips sweeping over the table.
 pub const PEN: Recipe = Recipe {
     class: Class::Pen,
-    xyz: [0.0, -0.03, 0.16],
-    growth: [0.0, 0.0, PEN_RADIUS],
-    rpy: [PI, 0.0, 0.0],
-    turns: &[0.0, PI],
-    approach: [0.0, 0.0, 0.10],
-    preshape: [0.27, 0.32, 0.17, 0.37, 0.04, 0.0, 0.0, 0.27, 0.89],
-    close: [0.27, 0.51, 0.69, 0.62, 0.57, 0.24, 0.32, 0.45, 0.95],
-    close_s: 1.0,
+    from: From::Across,
+    turns: &[0.0, PI, 0.2, -0.2, PI + 0.2, PI - 0.2],
+    alpha: 25.0 * DEGREE,
+    point: [-0.015, 0.118, 0.1065],
+    height: 0.006,
+    approach: 0.08,
+    open: [0.2, 0.28, 0.293, 0.642, 0.076, 0.0, 0.0, 0.5, 0.9],
+    closing: &[
+        [0.2, 0.566, 0.223, 0.813, 0.082, 0.0, 0.0, 0.5, 0.9],
+        [0.2, 0.732, 0.246, 0.94, 0.132, 0.0, 0.0, 0.5, 0.9],
+        [0.2, 0.845, 0.317, 1.033, 0.217, 0.0, 0.0, 0.5, 0.9],
+        [0.2, 0.905, 0.4, 1.083, 0.306, 0.0, 0.0, 0.5, 0.9],
+        [0.2, 0.948, 0.556, 1.12, 0.466, 0.0, 0.0, 0.5, 0.9],
+    ],
 };
 
 /// The recipe of a class.
@@ -115,28 +128,55 @@ pub fn recipe(class: Class) -> &'static Recipe {
     }
 }
 
+/// A grasp of an object.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Grasp {
+    /// Tool pose, world.
+    pub tool: Pose,
+    /// Unit vector along which the hand comes, world.
+    pub direction: DVec3,
+}
+
 impl Recipe {
-    /// Tool pose of the grasp of an object, with its frame turned by `turn`.
-    pub fn grasp(&self, place: &Placement, table: f64, turn: f64) -> Pose {
-        let frame = self.frame(place, table, turn);
-        let grown = DVec3::from_array(self.growth) * (place.scale - 1.0);
-        let tool = Pose::from_xyz_rpy(self.xyz, self.rpy).shifted(grown);
-        frame * tool
+    /// Where the fingers are sent to close.
+    pub fn closed(&self) -> &Hand {
+        self.closing.last().unwrap_or(&self.open)
     }
 
-    /// From the grasp to the pre-grasp in the world.
-    pub fn approach(&self, place: &Placement, table: f64, turn: f64) -> DVec3 {
-        self.frame(place, table, turn).q * DVec3::from_array(self.approach)
-    }
-
-    fn frame(&self, place: &Placement, table: f64, turn: f64) -> Pose {
-        let yaw = if self.class == Class::Pen {
-            place.yaw
-        } else {
-            0.0
+    /// The grasp of an object by an arm mounted at `mount`, turned by `turn`.
+    pub fn grasp(&self, place: &Placement, table: f64, mount: DVec3, turn: f64) -> Grasp {
+        let at = DVec3::new(place.x, place.y, table + self.height);
+        let away = (at - mount).with_z(0.0).normalize_or(DVec3::X);
+        let turned = |v: DVec3| DQuat::from_rotation_z(turn) * v;
+        let (d, e) = match self.from {
+            From::Above => (DVec3::NEG_Z, turned(away)),
+            From::Across => {
+                let across = DVec3::new(-place.yaw.sin(), place.yaw.cos(), 0.0);
+                let outwards = if across.dot(away) < 0.0 {
+                    -across
+                } else {
+                    across
+                };
+                (DVec3::NEG_Z, turned(outwards))
+            }
+            From::Beside => {
+                let d = turned(away);
+                (d, DVec3::NEG_Z.cross(d))
+            }
         };
-        let p = DVec3::new(place.x, place.y, table);
-        Pose::new(p, DQuat::from_rotation_z(yaw + turn))
+        let (sin, cos) = self.alpha.sin_cos();
+        let (y, z) = (d * cos - e * sin, d * sin + e * cos);
+        let q = DQuat::from_mat3(&DMat3::from_cols(y.cross(z), y, z)).normalize();
+        let [x, along_e, along_d] = self.point;
+        let local = DVec3::new(
+            x,
+            cos * along_d - sin * along_e,
+            sin * along_d + cos * along_e,
+        );
+        Grasp {
+            tool: Pose::new(at - q * local, q),
+            direction: d,
+        }
     }
 }
 
@@ -174,6 +214,23 @@ pub struct Plan {
     pub home: Trajectory,
 }
 
+impl Plan {
+    /// How long all motions of the arm take, seconds.
+    pub fn duration(&self) -> f64 {
+        [
+            &self.reach,
+            &self.descend,
+            &self.lift,
+            &self.put_back,
+            &self.retreat,
+            &self.home,
+        ]
+        .iter()
+        .map(|t| t.duration())
+        .sum()
+    }
+}
+
 /// Why there is no plan.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum PlanError {
@@ -207,8 +264,14 @@ pub enum PlanError {
     },
 }
 
+/// How much less a turn is liked than the one listed before it.
+const TURN_COST: f64 = 0.3;
 /// Postures tried, best first, before giving up.
 const TRIED: usize = 24;
+/// Heights over the pre-grasp from which the hand may come, metres.
+const RAISES: [f64; 2] = [0.0, 0.12];
+/// So many clear ways are compared for the shortest.
+const COMPARED: usize = 6;
 /// Joint step between clearance checks, radians.
 const CHECK_STEP: f64 = 0.05;
 
@@ -224,10 +287,12 @@ pub fn plan(
     space: &Workspace,
 ) -> Result<Plan, PlanError> {
     let recipe = recipe(class);
-    let mut postures: Vec<(f64, Joints, f64)> = Vec::new();
-    for turn in recipe.turns {
-        for joints in arm.inverse(&recipe.grasp(place, space.table, *turn)) {
-            postures.push((cost(&joints, start), joints, *turn));
+    let mut postures: Vec<(f64, Joints, DVec3)> = Vec::new();
+    for (rank, turn) in recipe.turns.iter().enumerate() {
+        let grasp = recipe.grasp(place, space.table, arm.mount(), *turn);
+        for joints in arm.inverse(&grasp.tool) {
+            let dislike = cost(&joints, start) + TURN_COST * rank as f64;
+            postures.push((dislike, joints, grasp.direction * -recipe.approach));
         }
     }
     let (name, x, y) = (class.name(), place.x, place.y);
@@ -240,11 +305,18 @@ pub fn plan(
         });
     }
     postures.sort_by(|a, b| a.0.total_cmp(&b.0));
-    for (_, joints, turn) in postures.iter().take(TRIED) {
-        let approach = recipe.approach(place, space.table, *turn);
-        if let Some(plan) = plan_through(arm, class, place, start, joints, approach, space) {
-            return Ok(plan);
-        }
+    let object = body(class, place, space.table);
+    let ways = postures.iter().take(TRIED).filter_map(|(_, joints, back)| {
+        // Straight from afar or, where that way is blocked, from above.
+        RAISES
+            .iter()
+            .find_map(|raise| plan_through(arm, &object, start, joints, (*back, *raise), space))
+    });
+    let best = ways
+        .take(COMPARED)
+        .min_by(|a, b| a.duration().total_cmp(&b.duration()));
+    if let Some(best) = best {
+        return Ok(best);
     }
     Err(PlanError::Blocked {
         class: name,
@@ -254,33 +326,37 @@ pub fn plan(
     })
 }
 
-/// The plan that grasps in one posture; `None` when it is blocked.
+/// The plan that grasps in one posture, coming from `back` of the grasp and
+/// `raise` over that; `None` when it is blocked.
 fn plan_through(
     arm: &Arm,
-    class: Class,
-    place: &Placement,
+    object: &Capsule,
     start: &Joints,
     grasp_joints: &Joints,
-    approach: DVec3,
+    (back, raise): (DVec3, f64),
     space: &Workspace,
 ) -> Option<Plan> {
     let grasp = arm.forward(grasp_joints);
-    let back = straight(arm, grasp_joints, &grasp.shifted(approach))?;
+    let afar = grasp.shifted(back);
+    let mut back = straight(arm, grasp_joints, &afar)?;
+    if raise > 0.0 {
+        let high = straight(arm, back.last()?, &afar.shifted(DVec3::Z * raise))?;
+        back.extend_from_slice(&high[1..]);
+    }
     let up = straight(arm, grasp_joints, &grasp.shifted(DVec3::Z * space.lift))?;
     let pre = *back.last()?;
-    let object = body(class, place, space.table);
     let reach = [*start, pre];
     let home = [pre, HOME];
     let near = |path: &[Joints]| is_clear(arm, path, space, None);
     // The pre-grasp itself is the recipe's business: the way there and back
     // must come no closer than it does.
-    let [_, _, hand] = arm.capsules(&pre);
-    let least = hand.distance(&object).min(hand.height_over(space.table)) - 0.002;
+    let [_, _, _, hand] = arm.capsules(&pre);
+    let least = hand.distance(object).min(hand.height_over(space.table)) - 0.002;
     let allowed = Workspace {
         margin: space.margin.min(least),
         ..*space
     };
-    let far = |path: &[Joints]| is_clear(arm, path, &allowed, Some(&object));
+    let far = |path: &[Joints]| is_clear(arm, path, &allowed, Some(object));
     if !(near(&back) && near(&up) && far(&reach) && far(&home)) {
         return None;
     }
@@ -346,11 +422,11 @@ pub fn is_clear(arm: &Arm, path: &[Joints], space: &Workspace, object: Option<&C
             let t = k as f64 / steps as f64;
             let joints: Joints =
                 std::array::from_fn(|j| pair[0][j] + (pair[1][j] - pair[0][j]) * t);
-            let [_, fore, hand] = arm.capsules(&joints);
+            let [_, elbow, fore, hand] = arm.capsules(&joints);
             let checked: &[Capsule] = if object.is_some() {
-                &[fore, hand]
+                &[elbow, fore, hand]
             } else {
-                &[fore]
+                &[elbow, fore]
             };
             checked.iter().all(|c| {
                 c.height_over(space.table) >= space.margin
@@ -386,6 +462,123 @@ fn body(class: Class, place: &Placement, table: f64) -> Capsule {
                 b: centre + along,
                 radius: PEN_RADIUS * s,
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::kinematics::{distance, within_limits};
+    use super::*;
+
+    const TABLE: f64 = 0.75;
+
+    fn arm() -> Arm {
+        let base = Pose::from_xyz_rpy([0.0, 0.0, TABLE], [0.0; 3]);
+        Arm::new(base, Pose::from_xyz_rpy(TOOL, [0.0; 3]))
+    }
+
+    fn space() -> Workspace {
+        Workspace {
+            table: TABLE,
+            margin: 0.01,
+            lift: 0.15,
+            scaling: Scaling {
+                velocity: 0.25,
+                acceleration: 0.5,
+            },
+            gentle: 0.6,
+        }
+    }
+
+    /// Every place of the area, yaw and size has a plan, and every plan keeps
+    /// the limits, ends where it should and begins where the arm is.
+    #[test]
+    fn the_whole_area_is_graspable() {
+        let arm = arm();
+        let (mut planned, mut longest) = (0, 0.0f64);
+        for class in [Class::Ball, Class::Bottle, Class::Pen] {
+            for i in 0..=8 {
+                for j in 0..=8 {
+                    for yaw in [0.1, 0.7, 1.3, 1.9, 2.5, 3.0] {
+                        let place = Placement {
+                            x: 0.45 - 0.1 + 0.025 * f64::from(i),
+                            y: -0.1 + 0.025 * f64::from(j),
+                            yaw,
+                            scale: 0.85 + 0.05 * f64::from((i + j) % 7),
+                        };
+                        let plan = plan(&arm, class, &place, &HOME, &space());
+                        let plan = plan.unwrap_or_else(|e| panic!("{e}, yaw {yaw}"));
+                        planned += 1;
+                        let parts = [
+                            &plan.reach,
+                            &plan.descend,
+                            &plan.lift,
+                            &plan.put_back,
+                            &plan.retreat,
+                            &plan.home,
+                        ];
+                        let mut at = HOME;
+                        for part in parts {
+                            let (first, last) = (part.points[0], part.end().unwrap());
+                            assert!(part.points.iter().all(|p| within_limits(&p.q)));
+                            let starts_here = distance(&first.q, &at) < 1e-9
+                                || part.points[0].q == plan.descend.end().copied().unwrap();
+                            assert!(starts_here);
+                            at = *last;
+                        }
+                        assert!(distance(&at, &HOME) < 1e-9);
+                        longest = longest.max(plan.duration());
+                        if class != Class::Pen {
+                            break;
+                        }
+                    }
+                }
+            }
+        }
+        assert_eq!(planned, 81 * 8);
+        assert!(longest < 40.0, "the longest motion takes {longest} s");
+    }
+
+    #[test]
+    fn the_grasp_point_of_the_hand_comes_to_the_object() {
+        let place = Placement {
+            x: 0.45,
+            y: 0.05,
+            yaw: 0.4,
+            scale: 1.0,
+        };
+        for recipe in [&BALL, &BOTTLE, &PEN] {
+            let grasp = recipe.grasp(&place, TABLE, DVec3::ZERO, 0.0);
+            let y = grasp.tool.q * DVec3::Y;
+            assert!((y.dot(grasp.direction) - recipe.alpha.cos()).abs() < 1e-9);
+            let point = DVec3::new(0.45, 0.05, TABLE + recipe.height);
+            let [x, e, d] = recipe.point;
+            let reach = (point - grasp.tool.p).length();
+            assert!((reach - DVec3::new(x, e, d).length()).abs() < 1e-9);
+            assert!((point - grasp.tool.p).dot(grasp.direction) - d < 1e-9);
+        }
+        // The pen's fingers bend across it.
+        let grasp = PEN.grasp(&place, TABLE, DVec3::ZERO, 0.0);
+        let along = DVec3::new(0.4f64.cos(), 0.4f64.sin(), 0.0);
+        assert!((grasp.tool.q * DVec3::Z).dot(along).abs() < 1e-9);
+    }
+
+    #[test]
+    fn an_arm_that_is_stopped_low_has_a_way_home() {
+        let arm = arm();
+        let place = Placement {
+            x: 0.45,
+            y: 0.0,
+            yaw: 0.5,
+            scale: 1.0,
+        };
+        for class in [Class::Ball, Class::Bottle, Class::Pen] {
+            let plan = plan(&arm, class, &place, &HOME, &space()).unwrap();
+            let low = plan.descend.end().unwrap();
+            let way = recovery(&arm, low, &space()).unwrap();
+            assert!(distance(way.home.end().unwrap(), &HOME) < 1e-9);
+            assert!(arm.forward(way.retreat.end().unwrap()).p.z > arm.forward(low).p.z + 0.04);
         }
     }
 }

@@ -12,6 +12,9 @@ use saccade_msgs::std_msgs::{ColorRGBA, Header};
 use saccade_msgs::trajectory_msgs::{JointTrajectory, JointTrajectoryPoint};
 use saccade_msgs::visualization_msgs::{Marker, MarkerArray};
 
+/// Least time between way-points of the hand, seconds.
+const SHORTEST_S: f64 = 0.1;
+
 /// The arm's trajectories, one after the other, as a message.
 pub fn arm_trajectory(parts: &[&Trajectory]) -> JointTrajectory {
     let mut points = Vec::new();
@@ -35,18 +38,37 @@ pub fn arm_trajectory(parts: &[&Trajectory]) -> JointTrajectory {
     }
 }
 
-/// The hand's way to a pose, at rest there after `duration_s`.
-pub fn hand_trajectory(pose: &Hand, duration_s: f64) -> JointTrajectory {
-    JointTrajectory {
-        joint_names: HAND_JOINTS.map(str::to_owned).to_vec(),
-        points: vec![JointTrajectoryPoint {
-            positions: pose.to_vec(),
-            velocities: vec![0.0; pose.len()],
-            time_from_start: seconds(duration_s),
-            ..JointTrajectoryPoint::default()
-        }],
-        ..JointTrajectory::default()
+/// The hand's way through poses at `speed` of its fastest joint (rad/s), at
+/// rest after the last; and its duration in seconds.
+pub fn hand_trajectory(from: &Hand, poses: &[Hand], speed: f64) -> (JointTrajectory, f64) {
+    let mut times = vec![0.0];
+    let all: Vec<&Hand> = std::iter::once(from).chain(poses).collect();
+    for pair in all.windows(2) {
+        let way = pair[0]
+            .iter()
+            .zip(pair[1])
+            .fold(0.0f64, |m, (a, b)| m.max((a - b).abs()));
+        times.push(times[times.len() - 1] + (way / speed).max(SHORTEST_S));
     }
+    let points = (1..all.len()).map(|k| {
+        // Through a way-point at the mean speed of the spans beside it.
+        let velocity = |j: usize| match all.get(k + 1) {
+            Some(next) => (next[j] - all[k - 1][j]) / (times[k + 1] - times[k - 1]),
+            None => 0.0,
+        };
+        JointTrajectoryPoint {
+            positions: all[k].to_vec(),
+            velocities: (0..from.len()).map(velocity).collect(),
+            time_from_start: seconds(times[k]),
+            ..JointTrajectoryPoint::default()
+        }
+    });
+    let trajectory = JointTrajectory {
+        joint_names: HAND_JOINTS.map(str::to_owned).to_vec(),
+        points: points.collect(),
+        ..JointTrajectory::default()
+    };
+    (trajectory, times[times.len() - 1])
 }
 
 /// Where the object was found.

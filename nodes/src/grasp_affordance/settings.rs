@@ -130,6 +130,13 @@ pub const PARAMETERS: &[ParameterDecl] = &[
         "Share of that velocity near and with the object.",
     ),
     ParameterDecl::double(
+        "hand_speed",
+        0.8,
+        (0.05, 1.0),
+        "rad/s",
+        "Mean speed of the fastest joint of the hand.",
+    ),
+    ParameterDecl::double(
         "clearance",
         0.01,
         (0.0, 0.2),
@@ -217,6 +224,8 @@ pub struct Settings {
     pub space: Workspace,
     /// How long to hold.
     pub hold_ns: i64,
+    /// Of the hand's fastest joint, rad/s.
+    pub hand_speed: f64,
     /// Gap that is contact, radians.
     pub contact_gap: f64,
     /// Joints in contact that are a grasp.
@@ -264,6 +273,7 @@ impl Settings {
                 gentle: p.double("gentle_scaling"),
             },
             hold_ns: ns("hold_s"),
+            hand_speed: p.double("hand_speed"),
             contact_gap: p.double("contact_gap"),
             contact_joints: p.integer("contact_joints").max(1) as usize,
             settle_ns: ns("settle_s"),
