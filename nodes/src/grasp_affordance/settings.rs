@@ -12,7 +12,7 @@ pub const PARAMETERS: &[ParameterDecl] = &[
     ParameterDecl::text("world_frame", "world", "Frame of table and arm."),
     ParameterDecl::double(
         "confidence_min",
-        0.5,
+        0.8,
         (0.0, 1.0),
         "",
         "Least confidence of a decision to act on.",
@@ -153,7 +153,7 @@ pub const PARAMETERS: &[ParameterDecl] = &[
     ParameterDecl::double("hold_s", 2.0, (0.0, 60.0), "s", "How long it is held."),
     ParameterDecl::double(
         "contact_gap",
-        0.05,
+        0.02,
         (0.005, 1.0),
         "rad",
         "A finger joint that stays so far from where it was sent has contact.",
