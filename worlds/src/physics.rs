@@ -296,7 +296,7 @@ impl Physics {
             let target = match self.joints[at].mimic {
                 Some((driver, factor, offset)) => JointTarget {
                     position: factor * self.states[driver].position + offset,
-                    // Following the driver's speed as well made stalled fingers buzz.
+                    // The driver's velocity of one step ago would excite the chain.
                     velocity: 0.0,
                 },
                 None => self.targets[at],
@@ -463,6 +463,8 @@ impl Physics {
 }
 
 fn set_parameters(p: &mut r::IntegrationParameters) {
+    // Two substeps of two sweeps: with less, the impulses that squeeze a light object
+    // between motor-driven fingers do not converge and the grip is lost.
     p.num_solver_iterations = 2;
     p.num_internal_pgs_iterations = 2;
     p.num_internal_stabilization_iterations = 2;
@@ -473,6 +475,7 @@ fn set_parameters(p: &mut r::IntegrationParameters) {
     p.normalized_prediction_distance = 0.003;
     p.normalized_allowed_linear_error = 0.0002;
     p.contact_recycling = false;
+    // Else the recovery of penetration lets a squeezed object creep out.
     p.friction_in_bias_pass = true;
     p.friction_model = r::FrictionModel::Coulomb;
     p.normalized_max_corrective_velocity = 0.5;
