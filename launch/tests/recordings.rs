@@ -139,6 +139,16 @@ fn frames_cover_the_recording_and_respect_their_bound() {
     let output = saccade(&["plot", "raster", text(&path), "--out", text(&raster)]);
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     image::open(&raster).expect("a picture");
+    let all = folder.path().join("all.png");
+    let output = saccade(&["plot", "events", text(&path), "--out", text(&all)]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    image::open(&all).expect("a picture");
+    let output = saccade(&["plot", "confusion", text(&path), "--out", text(&all)]);
+    assert_eq!(
+        output.status.code(),
+        Some(1),
+        "a bag has no confusion matrix"
+    );
 }
 
 #[test]

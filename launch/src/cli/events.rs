@@ -159,74 +159,109 @@ fn text(file: &Path, info: &EventInfo) -> String {
 }
 
 fn render(args: &RenderArgs) -> CliResult {
+    let picture = args.out.extension();
+    if picture.is_some_and(|e| e.eq_ignore_ascii_case("png")) {
+        return draw(&args.file, args.topic.as_deref(), &args.out);
+    }
     let window_ms = args.fps.map_or(args.window_ms, |fps| 1e3 / fps);
     if !(window_ms.is_finite() && (0.001..=1e9).contains(&window_ms)) {
         return Err(CliError::usage(format!(
             "a frame of {window_ms} ms; --window-ms must be between 0.001 and 1e9, --fps above 0"
         )));
     }
-    // The first pass finds the sensor's size and any damage before a file is written.
-    let info = info(&args.file, args.topic.as_deref())?;
-    let (Some(first_us), Some(_)) = (info.t_first_us, info.t_last_us) else {
-        return Err(CliError::failed(format!(
-            "{}: no events in it, so there is nothing to render",
-            args.file.display()
-        )));
-    };
-    let name = args
-        .file
-        .file_name()
-        .map_or_else(String::new, |n| n.to_string_lossy().into_owned());
-    let title = format!("{name}, {:.3} s", duration_s(&info));
-    let mut all = EventImage::new(title, u32::from(info.width), u32::from(info.height))?;
-    let single = args
-        .out
-        .extension()
-        .is_some_and(|e| e.eq_ignore_ascii_case("png"));
     let window_us = ((window_ms * 1e3).round() as u64).max(1);
+    let survey = Survey::of(&args.file, args.topic.as_deref())?;
+    let windows = (survey.last_us.saturating_sub(survey.first_us)) / window_us + 1;
     let mut frames = Frames {
         folder: &args.out,
-        image: all.clone(),
-        first_us,
+        image: survey.image.clone(),
+        first_us: survey.first_us,
         window_us,
-        left: if single { 0 } else { args.max_frames },
+        left: args.max_frames,
         number: 0,
-        progress: progress(&info, first_us, window_us, args, single),
+        progress: progress(windows.min(args.max_frames)),
     };
-    let mut source = EventSource::open(&args.file, args.topic.as_deref())?;
-    let mut batch = EventBatch::default();
-    while source.next_batch(&mut batch)? {
-        all.add(batch.events.iter().copied());
-        frames.add(&batch)?;
-    }
+    let all = survey.picture(&args.file, args.topic.as_deref(), |batch| frames.add(batch))?;
     frames.write()?;
     frames.progress.finish_and_clear();
-    let overview = if single {
-        args.out.clone()
-    } else {
-        args.out.join("overview.png")
-    };
+    let overview = args.out.join("overview.png");
     plots::save(&all, &overview)?;
-    print_line(format!("{} frames, {}", frames.number, overview.display()))?;
-    Ok(verdict(&info))
+    let of = if windows > frames.number {
+        format!(" of {windows}")
+    } else {
+        String::new()
+    };
+    print_line(format!(
+        "{}{of} frames, {}",
+        frames.number,
+        overview.display()
+    ))?;
+    Ok(verdict(&survey.info))
 }
 
-fn progress(
-    info: &EventInfo,
+/// Draws all events of a recording into one picture.
+///
+/// # Errors
+/// The recording cannot be read, holds no events, or writing fails.
+pub fn draw(file: &Path, topic: Option<&str>, out: &Path) -> CliResult {
+    let survey = Survey::of(file, topic)?;
+    let image = survey.picture(file, topic, |_| Ok(()))?;
+    plots::save(&image, out)?;
+    print_line(out.display())?;
+    Ok(verdict(&survey.info))
+}
+
+/// A first pass over a recording, which finds the sensor's size and any damage
+/// before a file is written.
+struct Survey {
+    info: EventInfo,
     first_us: u64,
-    window_us: u64,
-    args: &RenderArgs,
-    single: bool,
-) -> ProgressBar {
-    let windows = info
-        .t_last_us
-        .map_or(0, |last| last.saturating_sub(first_us) / window_us + 1);
-    let bar = ProgressBar::new(windows.min(args.max_frames));
-    if single {
-        return ProgressBar::hidden();
+    last_us: u64,
+    /// An empty image of the sensor.
+    image: EventImage,
+}
+
+impl Survey {
+    fn of(file: &Path, topic: Option<&str>) -> Result<Self, CliError> {
+        let info = info(file, topic)?;
+        let (Some(first_us), Some(last_us)) = (info.t_first_us, info.t_last_us) else {
+            return Err(CliError::failed(format!(
+                "{}: no events in it, so there is nothing to render",
+                file.display()
+            )));
+        };
+        let name = file.file_name().unwrap_or_default().to_string_lossy();
+        let title = format!("{name}, {:.3} s", duration_s(&info));
+        let image = EventImage::new(title, u32::from(info.width), u32::from(info.height))?;
+        Ok(Survey {
+            info,
+            first_us,
+            last_us,
+            image,
+        })
     }
+
+    /// The second pass: all events in one image; `also` gets every batch.
+    fn picture(
+        &self,
+        file: &Path,
+        topic: Option<&str>,
+        mut also: impl FnMut(&EventBatch) -> Result<(), plots::PlotError>,
+    ) -> Result<EventImage, CliError> {
+        let mut image = self.image.clone();
+        let mut source = EventSource::open(file, topic)?;
+        let mut batch = EventBatch::default();
+        while source.next_batch(&mut batch)? {
+            image.add(batch.events.iter().copied());
+            also(&batch)?;
+        }
+        Ok(image)
+    }
+}
+
+fn progress(frames: u64) -> ProgressBar {
     let style = ProgressStyle::with_template("{bar:40} {pos}/{len} frames {eta}");
-    bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+    ProgressBar::new(frames).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 
 /// Frames of one window each, numbered without gaps from the first event on.

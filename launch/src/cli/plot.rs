@@ -2,7 +2,7 @@
 
 use super::{CliError, CliResult, Context, Exit, print_line};
 use crate::experiment::Results;
-use crate::plots::{self, Raster};
+use crate::plots::{self, Confusion, Raster};
 use saccade_msgs::Message;
 use saccade_msgs::saccade_msgs::Spikes;
 use saccade_rosbags::BagReader;
@@ -20,8 +20,10 @@ pub struct PlotArgs {
 enum Picture {
     /// Accuracy against time since saccade onset, from `saccade eval`'s eval.json.
     Curve(InOut),
-    /// Confusion matrix, from `saccade eval`'s eval.json.
+    /// Confusion matrix, from `saccade eval`'s eval.json or a run's report.json.
     Confusion(InOut),
+    /// All events of a recording in one image.
+    Events(EventsArgs),
     /// Spikes of a population, from a recording.
     Raster(RasterArgs),
 }
@@ -33,6 +35,15 @@ struct InOut {
     /// The picture (.png).
     #[arg(long, short)]
     out: PathBuf,
+}
+
+#[derive(Debug, clap::Args)]
+struct EventsArgs {
+    #[command(flatten)]
+    files: InOut,
+    /// Topic of events, where a bag has several.
+    #[arg(long)]
+    topic: Option<String>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -61,8 +72,11 @@ pub fn run(args: PlotArgs) -> CliResult {
             files.out
         }
         Picture::Confusion(files) => {
-            plots::save(&results(&files.input)?.confusion_picture(), &files.out)?;
+            plots::save(&confusion(&files.input)?, &files.out)?;
             files.out
+        }
+        Picture::Events(args) => {
+            return super::events::draw(&args.files.input, args.topic.as_deref(), &args.files.out);
         }
         Picture::Raster(args) => {
             plots::save(&raster(&args)?, &args.files.out)?;
@@ -73,12 +87,39 @@ pub fn run(args: PlotArgs) -> CliResult {
     Ok(Exit::Success)
 }
 
-fn results(path: &Path) -> Result<Results, CliError> {
+fn read_json<T: serde::de::DeserializeOwned>(path: &Path, what: &str) -> Result<T, CliError> {
     let bytes = std::fs::read(path).context(format!("reading {}", path.display()))?;
-    serde_json::from_slice(&bytes).context(format!(
-        "{} is not an eval.json of `saccade eval --report`",
-        path.display()
-    ))
+    serde_json::from_slice(&bytes).context(format!("{} is not {what}", path.display()))
+}
+
+fn results(path: &Path) -> Result<Results, CliError> {
+    read_json(path, "an eval.json of `saccade eval --report`")
+}
+
+/// What a confusion matrix can be drawn from.
+#[derive(serde::Deserialize)]
+#[serde(untagged)]
+enum Counted {
+    Eval(Box<Results>),
+    Report { summary: Counts },
+}
+
+/// The part of a report.json that a confusion matrix needs.
+#[derive(serde::Deserialize)]
+struct Counts {
+    classes: Vec<String>,
+    confusion: Vec<Vec<u64>>,
+}
+
+fn confusion(path: &Path) -> Result<Confusion, CliError> {
+    Ok(match read_json(path, "an eval.json or report.json")? {
+        Counted::Eval(results) => results.confusion_picture(),
+        Counted::Report { summary } => Confusion {
+            title: "Decisions by what lay there".into(),
+            classes: summary.classes,
+            counts: summary.confusion,
+        },
+    })
 }
 
 fn raster(args: &RasterArgs) -> Result<Raster, CliError> {
