@@ -6,7 +6,7 @@
 
 use super::geometry::{Camera, Pose};
 use glam::{DVec2, DVec3};
-use std::f64::consts::{PI, TAU};
+use std::f64::consts::TAU;
 
 /// The classes that can be grasped, with the class ids of the decision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,20 +78,6 @@ pub struct EdgePoint {
     pub n: DVec2,
 }
 
-/// A point at which light from above makes a gradient of brightness whatever
-/// the object's and the table's colours are.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct ShadePoint {
-    /// Pixels.
-    pub p: DVec2,
-    /// Towards the brighter side; its length is how sure that is, 0 to 1.
-    pub g: DVec2,
-}
-
-/// Brightness without direct light, relative to that of a surface lit from above.
-const AMBIENT: f64 = 0.3;
-/// Gradient of log brightness, per pixel, that makes a shade point of length 1/2.
-const HALF_GRADIENT: f64 = 0.025;
 /// Points on a circle of a part.
 const CIRCLE: usize = 16;
 
@@ -166,79 +152,9 @@ impl Outliner {
         }
     }
 
-    /// The gradients that light from above makes on an object, written to `out`:
-    /// over the ball from its dark underside to its top, and at the bottle from
-    /// its walls to the rims of its upper faces. A pen is too thin for any.
-    pub fn shading(&self, class: Class, place: &Placement, out: &mut Vec<ShadePoint>) {
-        out.clear();
-        match class {
-            Class::Ball => self.ball_shading(place, out),
-            Class::Bottle => {
-                for (_, top, radius) in BOTTLE_PARTS {
-                    self.rim_shading(place, top, radius, out);
-                }
-            }
-            Class::Pen => {}
-        }
-    }
-
-    fn ball_shading(&self, at: &Placement, out: &mut Vec<ShadePoint>) {
-        const RINGS: [(f64, usize); 4] = [(0.25, 6), (0.5, 10), (0.7, 14), (0.85, 16)];
-        let radius = BALL_RADIUS * at.scale;
-        let centre = DVec3::new(at.x, at.y, self.table + radius);
-        let w = (self.eye - centre).normalize();
-        let u = w.cross(DVec3::Z).normalize_or(DVec3::X);
-        let v = w.cross(u);
-        let (Some(c), Some(pu), Some(pv)) = (
-            self.project(centre),
-            self.project(centre + u * radius),
-            self.project(centre + v * radius),
-        ) else {
-            return;
-        };
-        let (eu, ev) = (pu - c, pv - c);
-        for (ring, count) in RINGS {
-            let depth = (1.0 - ring * ring).sqrt();
-            for k in 0..count {
-                let (b, a) = (TAU * k as f64 / count as f64).sin_cos();
-                let (a, b) = (a * ring, b * ring);
-                // Lambert: brightness goes with the normal's vertical part.
-                let up = u.z * a + v.z * b + w.z * depth;
-                if up <= 0.0 {
-                    continue;
-                }
-                let rate = (1.0 - AMBIENT) / (AMBIENT + (1.0 - AMBIENT) * up);
-                let (ga, gb) = (u.z - w.z * a / depth, v.z - w.z * b / depth);
-                let g = (eu * (ga / eu.length_squared()) + ev * (gb / ev.length_squared())) * rate;
-                let g = g / (g.length() + HALF_GRADIENT);
-                out.push(ShadePoint {
-                    p: c + eu * a + ev * b,
-                    g,
-                });
-            }
-        }
-    }
-
-    /// The near half of a horizontal rim.
-    fn rim_shading(&self, at: &Placement, z: f64, radius: f64, out: &mut Vec<ShadePoint>) {
-        const COUNT: usize = 9;
-        let middle = DVec3::new(at.x, at.y, self.table + z * at.scale);
-        let towards = (self.eye - middle)
-            .truncate()
-            .normalize_or(DVec2::X)
-            .extend(0.0);
-        let across = DVec3::Z.cross(towards);
-        for k in 0..COUNT {
-            let (s, c) = (PI * ((k as f64 + 0.5) / COUNT as f64 - 0.5)).sin_cos();
-            let out_there = (towards * c + across * s) * radius * at.scale;
-            let inner = self.project(middle + out_there * 0.9);
-            if let (Some(p), Some(inner)) = (self.project(middle + out_there), inner) {
-                out.push(ShadePoint {
-                    p,
-                    g: (inner - p).normalize_or_zero(),
-                });
-            }
-        }
+    /// The camera's centre, world.
+    pub fn eye(&self) -> DVec3 {
+        self.eye
     }
 
     /// The circle at which rays from the eye touch a sphere.
@@ -367,6 +283,7 @@ fn inside(hull: &[DVec2], p: DVec2) -> bool {
 pub(crate) mod tests {
     use super::*;
     use glam::{DMat3, DQuat};
+    use std::f64::consts::PI;
 
     /// 0.75 m over the table, looking straight down, x right, y down = world x, -y.
     pub(crate) fn from_above() -> (Camera, Pose) {

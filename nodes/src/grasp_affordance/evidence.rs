@@ -66,7 +66,8 @@ pub struct Field {
 }
 
 impl Field {
-    fn new(width: usize, height: usize) -> Self {
+    /// An image without edges.
+    pub(super) fn new(width: usize, height: usize) -> Self {
         Field {
             width,
             height,
@@ -93,6 +94,16 @@ impl Field {
             f64::from(top * (1.0 - v) + low * v)
         };
         Some(DVec2::new(mix(&self.x), mix(&self.y)))
+    }
+
+    /// Value at the nearest pixel; nothing outside the image.
+    pub fn near(&self, p: DVec2) -> DVec2 {
+        let (x, y) = ((p.x + 0.5).floor(), (p.y + 0.5).floor());
+        if !(x >= 0.0 && y >= 0.0 && x < self.width as f64 && y < self.height as f64) {
+            return DVec2::ZERO;
+        }
+        let i = y as usize * self.width + x as usize;
+        DVec2::new(f64::from(self.x[i]), f64::from(self.y[i]))
     }
 
     /// Adds a vector at a pixel position, shared between the four neighbours.

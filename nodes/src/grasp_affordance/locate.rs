@@ -10,10 +10,10 @@
 
 use super::contour::{
     BALL_RADIUS, BOTTLE_HEIGHT, Class, EdgePoint, Outliner, PEN_LENGTH, PEN_RADIUS, Placement,
-    ShadePoint,
 };
 use super::evidence::{Evidence, Field};
 use super::geometry::{Camera, Pose};
+use super::shading::{Agreement, BallShading, rims};
 use glam::{DVec2, DVec3};
 use std::f64::consts::PI;
 
@@ -45,7 +45,7 @@ pub struct Located {
     pub place: Placement,
     /// How well its outline fits, about 0 (chance) to 1.
     pub score: f64,
-    /// By how much the best fit at another place is worse.
+    /// By how much the best fit at another place is worse, as a part.
     pub margin: f64,
 }
 
@@ -61,7 +61,7 @@ const SIZES: [f64; 3] = [0.90, 1.0, 1.10];
 /// Sizes allowed.
 const SIZE_RANGE: (f64, f64) = (0.83, 1.17);
 /// Places that are refined.
-const REFINED: usize = 12;
+const REFINED: usize = 8;
 /// Distance from which on a place is another place, metres; and yaw, radians.
 const APART: (f64, f64) = (0.025, 0.5);
 /// Blur of the coarse search, pixels.
@@ -73,22 +73,22 @@ const FINE_BLUR: f32 = 0.8;
 pub fn locate(class: Class, evidence: &Evidence, camera: &Camera, area: &Area) -> Option<Located> {
     let coarse_edges = evidence.edges.blurred(COARSE_BLUR);
     let fine_edges = evidence.edges.blurred(FINE_BLUR);
-    let mut coarse = Judge::new(&coarse_edges, evidence, camera, area, 24);
-    let mut fine = Judge::new(&fine_edges, evidence, camera, area, 64);
+    let mut coarse = Judge::new(class, &coarse_edges, evidence, camera, area, (24, 4));
+    let mut fine = Judge::new(class, &fine_edges, evidence, camera, area, (64, 1));
 
     let mut seeds = coarse_search(class, &mut coarse, area);
     seeds.sort_by(|a, b| b.1.total_cmp(&a.1));
-    let mut found: Vec<(Placement, f64)> = Vec::with_capacity(REFINED);
+    let mut found: Vec<(Placement, Agreement)> = Vec::with_capacity(REFINED);
     for (place, _) in distinct(&seeds, REFINED) {
         found.push(refine(class, &mut fine, place));
     }
-    found.sort_by(|a, b| b.1.total_cmp(&a.1));
-    let (place, score) = *found.first()?;
+    found.sort_by(|a, b| b.1.gain.total_cmp(&a.1.gain));
+    let (place, best) = *found.first()?;
     let second = found.iter().skip(1).find(|(other, _)| apart(other, &place));
-    let margin = second.map_or(score, |(_, s)| score - s);
-    score.is_finite().then_some(Located {
+    let margin = second.map_or(1.0, |(_, s)| 1.0 - s.gain / best.gain);
+    best.gain.is_finite().then_some(Located {
         place,
-        score,
+        score: best.part,
         margin,
     })
 }
@@ -123,7 +123,7 @@ fn coarse_search(class: Class, judge: &mut Judge, area: &Area) -> Vec<(Placement
                             yaw: 0.0,
                             scale,
                         };
-                        out.push((place, judge.score(class, &place)));
+                        out.push((place, judge.score(class, &place).gain));
                     }
                 }
             }
@@ -158,7 +158,7 @@ fn apart_by(a: &Placement, b: &Placement, factor: f64) -> bool {
 
 /// Climbs to the best place near by: single steps in each direction, halved
 /// when none helps.
-fn refine(class: Class, judge: &mut Judge, start: Placement) -> (Placement, f64) {
+fn refine(class: Class, judge: &mut Judge, start: Placement) -> (Placement, Agreement) {
     let mut best = (start, judge.score(class, &start));
     let (mut step, mut turn, mut grow) = (0.005, 0.06, 0.04);
     while step > 0.000_4 {
@@ -174,7 +174,7 @@ fn refine(class: Class, judge: &mut Judge, start: Placement) -> (Placement, f64)
                 _ => continue,
             }
             let score = judge.score(class, &place);
-            if score > best.1 {
+            if score.gain > best.1.gain {
                 best = (place, score);
                 better = true;
             }
@@ -194,8 +194,11 @@ struct Judge<'a> {
     seen: [f64; 3],
     outliner: Outliner,
     points: Vec<EdgePoint>,
-    shades: Vec<ShadePoint>,
+    /// Of the ball only.
+    shading: Option<BallShading>,
     count: usize,
+    /// Only every so-manieth template of the ball is tried.
+    stride: usize,
     table: f64,
 }
 
@@ -206,19 +209,24 @@ const VISIBLE: f64 = 0.7;
 
 impl<'a> Judge<'a> {
     fn new(
+        class: Class,
         edges: &'a Field,
         evidence: &Evidence,
         camera: &Camera,
         area: &Area,
-        count: usize,
+        (count, stride): (usize, usize),
     ) -> Self {
+        let outliner = Outliner::new(*camera, &evidence.rest, area.table);
+        let shading = (class == Class::Ball)
+            .then(|| BallShading::new(&outliner, area.x, area.y, area.table, evidence.seen));
         Judge {
             edges,
             seen: evidence.seen,
-            outliner: Outliner::new(*camera, &evidence.rest, area.table),
+            outliner,
             points: Vec::new(),
-            shades: Vec::new(),
+            shading,
             count,
+            stride,
             table: area.table,
         }
     }
@@ -229,35 +237,23 @@ impl<'a> Judge<'a> {
         (xx * n.x + xy * n.y).hypot(xy * n.x + yy * n.y)
     }
 
-    /// How well the outline at a place fits the edges.
-    fn score(&mut self, class: Class, place: &Placement) -> f64 {
+    /// How well an object at a place explains the edges.
+    fn score(&mut self, class: Class, place: &Placement) -> Agreement {
+        if let Some(shading) = &mut self.shading {
+            return shading.fit(place, &self.outliner, self.edges, self.stride);
+        }
         let mut points = std::mem::take(&mut self.points);
         self.outliner.outline(class, place, self.count, &mut points);
-        let outline = self.fit(class, &points);
+        let mut score = self.fit(class, &points);
         self.points = points;
-        if class == Class::Pen || outline == f64::NEG_INFINITY {
-            return outline;
+        if class == Class::Bottle {
+            let rims = rims(place, &self.outliner, self.table, self.edges, self.seen);
+            score = 0.5 * (score + rims);
         }
-        let mut shades = std::mem::take(&mut self.shades);
-        self.outliner.shading(class, place, &mut shades);
-        let shading = self.correlate(&shades);
-        self.shades = shades;
-        0.5 * (outline + shading)
-    }
-
-    /// Correlation of the edges with the gradients of shading, -1 to 1.
-    fn correlate(&self, shades: &[ShadePoint]) -> f64 {
-        let [xx, xy, yy] = self.seen;
-        let (mut both, mut model, mut image) = (0.0, 1e-9, 1e-2);
-        for shade in shades {
-            let g = shade.g;
-            let seen = DVec2::new(xx * g.x + xy * g.y, xy * g.x + yy * g.y);
-            let here = self.edges.at(shade.p).unwrap_or_default();
-            both += here.dot(seen);
-            model += seen.length_squared();
-            image += here.length_squared();
+        Agreement {
+            gain: score,
+            part: score,
         }
-        both / (model * image).sqrt()
     }
 
     fn fit(&self, class: Class, points: &[EdgePoint]) -> f64 {

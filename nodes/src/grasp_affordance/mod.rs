@@ -13,6 +13,7 @@ pub mod plan;
 mod report;
 mod senses;
 mod settings;
+pub mod shading;
 pub mod tf;
 pub mod trajectory;
 

@@ -91,16 +91,17 @@ pub const BALL: Recipe = Recipe {
 pub const BOTTLE: Recipe = Recipe {
     class: Class::Bottle,
     from: From::Beside,
-    turns: &[0.3, 0.0, 0.6, -0.4, 0.9, -0.8, 1.3, -1.2],
-    alpha: 45.0 * DEGREE,
-    point: [0.0, 0.075, 0.118],
-    height: 0.075,
+    turns: &[0.3, 0.0, 0.6, -0.3, 0.9, 1.2, -0.6, -0.9],
+    alpha: 40.0 * DEGREE,
+    point: [0.0, 0.055, 0.135],
+    height: 0.065,
     approach: 0.14,
-    open: [0.2, 0.0, 0.05, 0.0, 0.05, 0.05, 0.05, 0.15, 0.9879],
-    closing: &[[0.2, 0.9, 0.6, 0.95, 0.6, 0.8, 0.8, 0.6, 0.9879]],
+    open: [0.1, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.9],
+    closing: &[[0.1, 0.7, 0.75, 0.75, 0.75, 0.8, 0.8, 0.6, 0.9]],
 };
 
-/// The pen: from above, fingers across it, tips sweeping over the table.
+/// The pen: from above, thumb against index and middle finger across it. The
+/// way-points keep the fingertips level, just over the table.
 pub const PEN: Recipe = Recipe {
     class: Class::Pen,
     from: From::Across,

@@ -40,7 +40,7 @@ pub const PARAMETERS: &[ParameterDecl] = &[
     ),
     ParameterDecl::double(
         "score_min",
-        0.25,
+        0.15,
         (-1.0, 2.0),
         "",
         "Worst fit of the object's outline to the events, 1 being perfect.",
@@ -54,7 +54,7 @@ pub const PARAMETERS: &[ParameterDecl] = &[
     ),
     ParameterDecl::double(
         "area_x",
-        0.5,
+        0.45,
         (-2.0, 2.0),
         "m",
         "Centre of the object area.",

@@ -25,7 +25,7 @@ const MS: i64 = 1_000_000;
 const PLACE: Placement = Placement {
     x: 0.48,
     y: 0.03,
-    yaw: 0.0,
+    yaw: 0.6,
     scale: 1.0,
 };
 
@@ -67,7 +67,7 @@ impl Rig {
             joints_live: true,
             events_live: true,
             tf_live: true,
-            class: Class::Ball,
+            class: Class::Pen,
             place: PLACE,
             seq: 0,
         };
@@ -371,7 +371,7 @@ fn mono(event: &Event, base_ns: u64) -> [u8; 8] {
 #[test]
 fn a_grasp_goes_through_all_its_states() {
     let mut rig = Rig::new();
-    rig.look(0, 0.9);
+    rig.look(2, 0.9);
     let mut states = vec![rig.state()];
     for _ in 0..200 {
         rig.obey(0.1);
@@ -391,7 +391,7 @@ fn a_grasp_goes_through_all_its_states() {
         (status, result.outcome.as_str()),
         (GoalStatus::Succeeded, "grasped")
     );
-    assert!(result.success && result.label == "ball" && result.confidence == 0.9);
+    assert!(result.success && result.label == "pen" && result.confidence == 0.9);
     assert!(
         (result.decision_time_s - 0.06).abs() < 1e-6,
         "when the label first stood"
@@ -413,7 +413,7 @@ fn a_grasp_goes_through_all_its_states() {
 #[test]
 fn fingers_that_close_on_nothing_fail_and_the_arm_goes_home() {
     let mut rig = Rig::new();
-    rig.look(0, 0.9);
+    rig.look(2, 0.9);
     for _ in 0..40 {
         rig.obey(0.0);
     }
@@ -440,7 +440,7 @@ fn nothing_moves_on_background() {
 fn nothing_moves_on_low_or_absurd_confidence() {
     for confidence in [0.3, 0.0, -1.0, f32::NAN] {
         let mut rig = Rig::new();
-        rig.look(0, confidence);
+        rig.look(2, confidence);
         rig.refused_for("confidence");
     }
 }
@@ -451,7 +451,7 @@ fn nothing_moves_on_another_saccades_or_no_decision() {
     rig.wait(30);
     rig.goal(100);
     rig.saccade(3);
-    rig.decide(2, 0, 0.9);
+    rig.decide(2, 2, 0.9);
     rig.wait(1500);
     rig.refused_for("no final decision");
 }
@@ -478,7 +478,7 @@ fn nothing_moves_on_stale_events_joints_or_frames() {
         if what != "eye" {
             rig.wait(150);
         }
-        rig.decide(3, 0, 0.9);
+        rig.decide(3, 2, 0.9);
         rig.wait(300);
         rig.refused_for(what);
     }
@@ -488,7 +488,7 @@ fn nothing_moves_on_stale_events_joints_or_frames() {
 fn nothing_moves_without_calibration() {
     let mut rig = Rig::new();
     rig.message("camera_info", CameraInfo::default());
-    rig.look(0, 0.9);
+    rig.look(2, 0.9);
     rig.refused_for("no calibration");
 }
 
@@ -500,20 +500,20 @@ fn nothing_moves_for_what_is_not_seen_or_out_of_the_area() {
         y: 0.12,
         ..PLACE
     };
-    rig.look(0, 0.9);
+    rig.look(2, 0.9);
     rig.refused_for("outside the area");
     let mut rig = Rig::with(&[("score_min", Value::Double(1.9))]);
-    rig.look(0, 0.9);
-    rig.refused_for("no ball found");
+    rig.look(2, 0.9);
+    rig.refused_for("no pen found");
     let mut rig = Rig::with(&[("events_min", Value::Integer(1_000_000))]);
-    rig.look(0, 0.9);
+    rig.look(2, 0.9);
     rig.refused_for("events in the saccade");
 }
 
 #[test]
 fn nothing_moves_out_of_reach() {
     let mut rig = Rig::with(&[("mount_x", Value::Double(-1.0))]);
-    rig.look(0, 0.9);
+    rig.look(2, 0.9);
     rig.refused_for("no inverse kinematics");
 }
 
@@ -526,7 +526,7 @@ fn nothing_moves_with_the_e_stop_pressed_until_it_is_released() {
     rig.wait(10);
     rig.refused_for("e-stop");
     rig.message("e_stop", Bool { data: false });
-    rig.look(0, 0.9);
+    rig.look(2, 0.9);
     assert!(rig.moved());
 }
 
@@ -551,7 +551,7 @@ fn nothing_moves_when_the_eye_does_not() {
 #[test]
 fn a_dry_run_plans_and_moves_nothing() {
     let mut rig = Rig::with(&[("dry_run", Value::Bool(true))]);
-    rig.look(0, 0.9);
+    rig.look(2, 0.9);
     assert_eq!(rig.result().unwrap().1.outcome, "planned");
     assert_eq!(
         rig.count(|o| matches!(
@@ -569,7 +569,7 @@ fn a_dry_run_plans_and_moves_nothing() {
 /// Both running goals cancelled, nothing sent after, and a new goal recovers.
 fn stops(cause: impl Fn(&mut Rig), status: GoalStatus, outcome: &str, words: &str) {
     let mut rig = Rig::new();
-    rig.look(0, 0.9);
+    rig.look(2, 0.9);
     assert_eq!(rig.sent().len(), 2, "arm and hand move");
     rig.wait(100);
     cause(&mut rig);
@@ -658,7 +658,7 @@ fn rejected_and_failed_trajectories_stop_the_motion() {
 #[test]
 fn after_a_stop_a_new_goal_brings_the_arm_home_first() {
     let mut rig = Rig::new();
-    rig.look(0, 0.9);
+    rig.look(2, 0.9);
     rig.obey(0.0);
     rig.input(Input::Cancel {
         action: "grasp_object",
