@@ -246,7 +246,7 @@ fn segment_distance(p1: DVec3, q1: DVec3, p2: DVec3, q2: DVec3) -> f64 {
 }
 
 /// The moving links as capsules: frame index of start and end, radius in metres.
-const CAPSULES: [(usize, usize, f64); 3] = [(1, 2, 0.095), (2, 2, 0.075), (2, 4, 0.060)];
+const CAPSULES: [(usize, usize, f64); 3] = [(1, 2, 0.095), (2, 2, 0.075), (2, 4, 0.057)];
 /// The hand with bent fingers: length from joint 6 and radius, metres.
 const HAND: (f64, f64) = (0.27, 0.055);
 
@@ -438,7 +438,7 @@ mod tests {
         let arm = arm();
         // Stretched forward, all axes lie 0.10 m over the mount.
         let flat = arm.capsules(&[0.0, -FRAC_PI_2, 0.0, 0.0, 0.0, 0.0]);
-        assert!((flat[2].height_over(0.75) - (0.10 - 0.060)).abs() < 1e-9);
+        assert!((flat[2].height_over(0.75) - (0.10 - 0.057)).abs() < 1e-9);
         let tip = UPPER + FORE + HAND.0;
         let post = |x: f64| Capsule {
             a: DVec3::new(x, OFFSET, 0.75),

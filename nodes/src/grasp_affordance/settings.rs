@@ -110,10 +110,10 @@ pub const PARAMETERS: &[ParameterDecl] = &[
     ),
     ParameterDecl::double(
         "velocity_scaling",
-        0.25,
+        0.4,
         (0.01, 1.0),
         "",
-        "Share of the joints' velocity limits to use.",
+        "Share of the joints' velocity limits to use; the reports' robot used 0.25.",
     ),
     ParameterDecl::double(
         "acceleration_scaling",
@@ -124,7 +124,7 @@ pub const PARAMETERS: &[ParameterDecl] = &[
     ),
     ParameterDecl::double(
         "gentle_scaling",
-        0.6,
+        0.8,
         (0.05, 1.0),
         "",
         "Share of that velocity near and with the object.",
