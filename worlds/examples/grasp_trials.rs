@@ -1,10 +1,13 @@
 //! Grasps in random scenes from ground truth: what the physics can hold.
 //!
-//!     cargo run --release -p saccade-worlds --example grasp_trials -- [TRIALS [SEED [CLASS]]]
+//!     cargo run --release -p saccade-worlds --example grasp_trials -- \
+//!         [TRIALS [SEED [CLASS|any [OFFSET_MM [TURN_DEG]]]]]
 //!
 //! Every trial randomises the scene, moves the arm over the object with joint
 //! trajectories, closes the hand, lifts by 0.15 m and holds for 2 s. Poses are those
-//! of `GRASPS.md`. No node and no perception takes part.
+//! of `GRASPS.md`. No node and no perception takes part; OFFSET_MM and TURN_DEG stand
+//! for its errors: the hand goes that far beside the object, in a random direction,
+//! and is turned by that much against it.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -293,7 +296,7 @@ fn directions(class: &str, at: Vec3, rotation: Quat) -> Vec<(Vec3, Vec3)> {
     }
 }
 
-/// Joint waypoints of the straight approach, from afar to the grasp: of all branches
+/// Joint waypoints down to the start of the approach and straight on to the grasp: of all branches
 /// of the inverse kinematics the one nearest to home that keeps the elbow up.
 fn approach(
     arm: &Arm<'_>,
@@ -318,13 +321,21 @@ fn approach(
             let Some(path) = straight(arm, r, at, d, e, start) else {
                 continue;
             };
+            // Comes from above, clear of the table.
+            let Some(mut down) = lift(arm, hand_pose(r, at - d * r.approach, d, e), &path[0])
+            else {
+                continue;
+            };
+            down.reverse();
+            down.pop();
             let Some(up) = lift(arm, hand_pose(r, at, d, e), &path[path.len() - 1]) else {
                 continue;
             };
-            let far = distance(home, &path[0]);
+            let far = distance(home, &down[0]);
             let longest = path
                 .windows(2)
                 .chain(up.windows(2))
+                .chain(down.windows(2))
                 .map(|w| distance(&w[0], &w[1]))
                 .fold(0.0f32, f32::max);
             // With the elbow down the arm would meet the table.
@@ -334,7 +345,7 @@ fn approach(
             }
             let cost = far + 0.3 * turn as f32 + 2.0 * longest;
             if best.as_ref().is_none_or(|(c, _)| cost < *c) {
-                best = Some((cost, path));
+                best = Some((cost, down.into_iter().chain(path).collect()));
             }
         }
     }
@@ -400,7 +411,7 @@ struct Report {
     why: String,
 }
 
-fn trial(sim: &mut Simulation, class: &str) -> Result<Report, String> {
+fn trial(sim: &mut Simulation, class: &str, error: Vec3, turn: f32) -> Result<Report, String> {
     let object = sim.object().ok_or("no object")?;
     let world = sim.world().clone();
     let model = world
@@ -412,9 +423,17 @@ fn trial(sim: &mut Simulation, class: &str) -> Result<Report, String> {
     let arm = Arm::new(model);
     let r = recipe(class);
     let home: Vec<f32> = arm.joints.iter().map(|&j| model.joints[j].home).collect();
-    let mut at = object.pose.translation;
+    let mut at = object.pose.translation + error;
     at.z = area.center.z + r.height;
-    let path = approach(&arm, &r, class, at, object.pose.rotation, &home).ok_or("out of reach")?;
+    let path = approach(
+        &arm,
+        &r,
+        class,
+        at,
+        Quat::from_rotation_z(turn) * object.pose.rotation,
+        &home,
+    )
+    .ok_or("out of reach")?;
     let longest = home
         .iter()
         .zip(&path[0])
@@ -469,7 +488,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let trials: u64 = args.first().map_or(Ok(30), |a| a.parse())?;
     let seed: u64 = args.get(1).map_or(Ok(1), |a| a.parse())?;
-    let only = args.get(2).cloned();
+    let only = args.get(2).filter(|c| *c != "any").cloned();
+    let offset: f32 = args.get(3).map_or(Ok(0.0), |a| a.parse())?;
+    let turn: f32 = args.get(4).map_or(Ok(0.0), |a| a.parse())?;
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("grasp_table.sdf");
     let mut sim = Simulation::load(&path)?;
     let mut table: BTreeMap<String, [u32; 2]> = BTreeMap::new();
@@ -484,7 +505,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         };
         let truth = sim.randomise(&request)?.clone();
         let scale = truth.object.map_or(0.0, |o| o.scale);
-        let report = trial(&mut sim, &class).unwrap_or_else(|why| Report { lifted: false, why });
+        let report = trial(
+            &mut sim,
+            &class,
+            Quat::from_rotation_z(k as f32 * 2.4) * Vec3::X * (offset * 1e-3),
+            if k % 2 == 0 { turn } else { -turn }.to_radians(),
+        )
+        .unwrap_or_else(|why| Report { lifted: false, why });
         println!(
             "{k:4} {class:7} x{scale:.2} {} {}",
             if report.lifted { "ok  " } else { "LOST" },
