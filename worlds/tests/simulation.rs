@@ -119,12 +119,12 @@ fn scenes_lie_in_the_area_and_their_splits_apart() {
     }
     // Six bands of 5 %: training has the even ones, testing the odd ones.
     assert!(
-        sizes[0].iter().all(|s| *s as u32 % 2 == 0),
+        sizes[0].iter().all(|s| (*s as u32).is_multiple_of(2)),
         "{:?}",
         sizes[0]
     );
     assert!(
-        sizes[1].iter().all(|s| *s as u32 % 2 == 1),
+        sizes[1].iter().all(|s| !(*s as u32).is_multiple_of(2)),
         "{:?}",
         sizes[1]
     );
