@@ -17,6 +17,7 @@ use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// Exchanges (services, actions) a node may have waiting. Far more than any
@@ -62,7 +63,7 @@ fn run_graph(
             });
         threads.push(thread.map_err(|e| HostError::Graph(format!("{name}: no thread: {e}")))?);
     }
-    let witnessed = witness_run(&shared, events, recorder, options, begun_ns);
+    let witnessed = witness_run(&shared, events, &threads, recorder, options, begun_ns);
     shared.stop();
     let mut report = RunReport::default();
     for thread in threads {
@@ -483,6 +484,7 @@ impl Worker {
 fn witness_run(
     shared: &Shared,
     events: Receiver<Witnessed>,
+    threads: &[JoinHandle<Worker>],
     mut recorder: Option<Recorder>,
     mut options: RunOptions,
     begun_ns: i64,
@@ -503,9 +505,16 @@ fn witness_run(
         }
     }
     shared.stop();
-    // What was told before the nodes heard of the end.
-    while let Ok(what) = events.recv_timeout(Duration::from_millis(100)) {
-        witness(what)?;
+    // The nodes finish what they are at and tell of it, however long it takes.
+    loop {
+        let all_told = threads.iter().all(JoinHandle::is_finished);
+        while let Ok(what) = events.try_recv() {
+            witness(what)?;
+        }
+        if all_told {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(1));
     }
     recorder.map_or(Ok(()), Recorder::finish)
 }

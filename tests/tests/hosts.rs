@@ -1,6 +1,7 @@
 //! From the world to decisions in both hosts: twice the same, nothing lost
 //! uncounted, and replayed to the byte.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use saccade_msgs::saccade_msgs::Decision;
@@ -9,16 +10,17 @@ use saccade_nodes::{Health, RunOptions, RunReport, lockstep, realtime, replay};
 use saccade_rosbags::{BagReader, McapWriter, RawMessage};
 use saccade_tests::{FATES, SPIKE_FATES, count, seeing_graph, sum};
 
-fn options(seconds: i64, record: &Path) -> RunOptions {
+fn options(milliseconds: i64, record: &Path) -> RunOptions {
     RunOptions {
         record: Some(record.to_owned()),
-        duration_ns: Some(seconds * 1_000_000_000),
+        duration_ns: Some(milliseconds * 1_000_000),
         ..RunOptions::default()
     }
 }
 
-fn in_lockstep(seed: u64, record: &Path) -> RunReport {
-    lockstep::run(&seeing_graph(seed), options(3, record)).unwrap_or_else(|e| panic!("{e}"))
+fn in_lockstep(seed: u64, milliseconds: i64, record: &Path) -> RunReport {
+    lockstep::run(&seeing_graph(seed), options(milliseconds, record))
+        .unwrap_or_else(|e| panic!("{e}"))
 }
 
 fn messages(path: &Path) -> Vec<RawMessage> {
@@ -55,8 +57,8 @@ fn assert_lossless(report: &RunReport) {
 #[test]
 fn lockstep_twice_is_the_same_and_replays() {
     let folder = tempfile::tempdir().unwrap();
-    let paths = ["a.mcap", "b.mcap", "c.mcap"].map(|name| folder.path().join(name));
-    let [first, second, other] = [(1, 0), (1, 1), (2, 2)].map(|(s, i)| in_lockstep(s, &paths[i]));
+    let paths = ["a.mcap", "b.mcap"].map(|name| folder.path().join(name));
+    let [first, second] = [0, 1].map(|i| in_lockstep(1, 3000, &paths[i]));
     eprintln!(
         "{} events in {} s, {:.1} times real time",
         count(health(&first, "/embedded_world"), "events"),
@@ -78,9 +80,6 @@ fn lockstep_twice_is_the_same_and_replays() {
     );
     let recorded = paths.each_ref().map(|path| messages(path));
     assert!(recorded[0] == recorded[1], "recordings differ");
-    let counts = [&first, &other].map(|r| count(health(r, "/embedded_world"), "events"));
-    assert_ne!(counts[0], counts[1], "another seed, other noise");
-
     let report = replay::run(&paths[0]).unwrap_or_else(|e| panic!("{e}"));
     assert!(report.identical(), "{report:?}");
     for topic in [
@@ -94,6 +93,20 @@ fn lockstep_twice_is_the_same_and_replays() {
     }
 }
 
+/// What the comparison above would not see if recordings held nothing of the seed.
+#[test]
+fn another_seed_is_another_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("run.mcap");
+    let events = [1, 2].map(|seed| {
+        in_lockstep(seed, 100, &path);
+        let mut events = messages(&path);
+        events.retain(|m| m.topic() == "/events");
+        events
+    });
+    assert!(!events[0].is_empty() && events[0] != events[1]);
+}
+
 /// The replay must see it where a single decision was another.
 #[test]
 fn a_recording_with_one_message_changed_does_not_replay() {
@@ -102,7 +115,7 @@ fn a_recording_with_one_message_changed_does_not_replay() {
         folder.path().join("run.mcap"),
         folder.path().join("forged.mcap"),
     );
-    in_lockstep(1, &path);
+    in_lockstep(1, 1100, &path);
     let mut recorded = messages(&path);
     let one = recorded
         .iter_mut()
@@ -126,17 +139,9 @@ fn a_recording_with_one_message_changed_does_not_replay() {
     );
 }
 
-#[test]
-fn real_time_loses_nothing_in_silence_and_replays() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("run.mcap");
-    let report = realtime::run(&seeing_graph(1), options(2, &path));
-    let report = report.unwrap_or_else(|e| panic!("{e}"));
-    assert!(report.topics["/events"] > 0, "{report:?}");
-    assert_eq!(report.unrecorded, 0);
-    let of = |counts: &std::collections::BTreeMap<String, u64>, key: &str| {
-        counts.get(key).copied().unwrap_or(0)
-    };
+/// Every message was handled, dropped or left in its queue.
+fn assert_balanced(report: &RunReport) {
+    let of = |counts: &BTreeMap<String, u64>, key: &str| counts.get(key).copied().unwrap_or(0);
     for (topic, node) in [
         ("events", "/dvs_ingest"),
         ("saccade", "/dvs_ingest"),
@@ -150,14 +155,36 @@ fn real_time_loses_nothing_in_silence_and_replays() {
         let said = report.topics[&format!("/{topic}")];
         eprintln!("{key}: {said} published, {handled} handled, {dropped} dropped");
         assert_eq!(said, handled + dropped + waiting, "{key}");
-        assert!(handled > 0, "{key}");
     }
-    for name in [
+}
+
+#[test]
+fn real_time_loses_nothing_in_silence_and_replays() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("run.mcap");
+    let mut graph = seeing_graph(1);
+    // Spikes from the first event on, and a classifier that does not wait for a saccade.
+    graph[0] = graph[0].clone().parameter("camera_rate", 0.0);
+    graph[1] = graph[1].clone().parameter("attention", false);
+    graph[2] = graph[2].clone().parameter("interval", 0.2);
+    let latencies = [
         "/eprop_classifier timer jitter",
         "/eprop_classifier packet to engine",
         "/eprop_classifier spikes handled",
         "/dvs_ingest events handled",
-    ] {
+    ];
+    let mut report = RunReport::default();
+    // A machine that is busy with other things may need longer to come to a spike.
+    for seconds in [2, 8, 30] {
+        let run = realtime::run(&graph, options(seconds * 1000, &path));
+        report = run.unwrap_or_else(|e| panic!("{e}"));
+        assert_eq!(report.unrecorded, 0);
+        assert_balanced(&report);
+        if latencies.iter().all(|l| report.latencies.contains_key(*l)) {
+            break;
+        }
+    }
+    for name in latencies {
         let p = report.latencies.get(name).expect(name);
         eprintln!("{name}: {p:?}");
         assert!(p.count > 0 && p.p50_us <= p.p99_us && p.p99_us <= p.p999_us);
