@@ -452,6 +452,8 @@ impl EmbeddedWorld {
         match set_scene(&mut self.sim, &mut self.vision, &scene, self.seed) {
             Ok(()) => {
                 self.scene_seed = request.seed;
+                // The new scene is shown at once, not half a period later.
+                self.camera.due_ns = self.camera.due_ns.min(self.sim.now_ns());
                 self.broken = None;
                 let label = self.sim.truth().class.clone();
                 randomise::Response {

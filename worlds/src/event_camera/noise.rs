@@ -137,7 +137,8 @@ impl LeakQueue {
     /// Remembers a pixel if it is due within the window.
     pub fn push(&mut self, due_us: f64, pixel: usize) {
         if due_us <= self.until_us {
-            self.due.push(Reverse(((due_us * 1e3) as u64, pixel)));
+            // Rounded up: a pixel must not be looked at before it is due.
+            self.due.push(Reverse(((due_us * 1e3).ceil() as u64, pixel)));
         }
     }
 

@@ -358,7 +358,9 @@ impl PixelArray {
         while let Some(i) = self.leaks.pop(t1_us) {
             let (reference, due) = self.leak_due(i);
             if due > t1_us {
-                self.leaks.push(due, i);
+                // At least a nanosecond on, or rounding could bring it up again and
+                // again within this step.
+                self.leaks.push(due.max(t1_us + 2e-3), i);
                 continue;
             }
             self.fire(i, due, true, out);
