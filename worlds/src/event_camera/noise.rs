@@ -138,7 +138,8 @@ impl LeakQueue {
     pub fn push(&mut self, due_us: f64, pixel: usize) {
         if due_us <= self.until_us {
             // Rounded up: a pixel must not be looked at before it is due.
-            self.due.push(Reverse(((due_us * 1e3).ceil() as u64, pixel)));
+            self.due
+                .push(Reverse(((due_us * 1e3).ceil() as u64, pixel)));
         }
     }
 
