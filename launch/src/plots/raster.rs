@@ -148,9 +148,9 @@ impl Raster {
             .y_label_formatter(&|v| tick(*v, neurons))
             .draw()?;
         let (_, rows) = chart.plotting_area().dim_in_pixel();
-        let half = (f64::from(rows) / neurons * 0.45).clamp(f64::from(SCALE_HALF), f64::from(px(5)))
+        let half = (f64::from(rows) / neurons * 0.45).clamp(f64::from(LEAST_HALF), f64::from(px(5)))
             as i32;
-        let width = stroke(1.2);
+        let width = stroke(1.5);
         chart.draw_series(self.shown().map(|(t, neuron)| {
             let style = self.color(neuron).stroke_width(width);
             EmptyElement::at((t, f64::from(neuron) + 0.5))
@@ -169,7 +169,7 @@ impl Raster {
 }
 
 /// Half the least height of a tick, in canvas pixels.
-const SCALE_HALF: i32 = theme::SCALE;
+const LEAST_HALF: i32 = 2 * theme::SCALE;
 
 impl Draw for Raster {
     fn size(&self) -> (u32, u32) {

@@ -3,7 +3,7 @@
 use super::summary::Trial;
 use saccade_msgs::event_camera_msgs::EventPacket;
 use saccade_msgs::saccade_msgs::{
-    Activity, Decision, GraspState, SaccadePhase, Spikes, TrialResult,
+    Activity, Decision, GraspState, ObjectTruth, SaccadePhase, Spikes, TrialResult,
 };
 use saccade_msgs::sensor_msgs::{Image, JointState};
 use saccade_msgs::{Event, Message};
@@ -62,6 +62,7 @@ pub struct Seen {
     pub details: Vec<Detail>,
     current: Detail,
     image: Option<Payload>,
+    scene_seed: Option<u64>,
     decoder: PacketDecoder,
     batch: EventBatch,
 }
@@ -75,8 +76,8 @@ pub struct Detail {
     pub range_ns: Option<(i64, i64)>,
     /// Onset of the saccade that led to the decision, ns.
     pub onset_ns: Option<i64>,
-    /// The head camera when the saccade began, and when the object was held
-    /// (or at the end): `sensor_msgs/msg/Image`.
+    /// The head camera when the saccade began (or soon after), and when the
+    /// object was held (or at the end): `sensor_msgs/msg/Image`.
     pub before: Option<Arc<Image>>,
     /// See `before`.
     pub after: Option<Arc<Image>>,
@@ -92,8 +93,8 @@ pub struct Detail {
     pub classes: Vec<String>,
     /// Probability of each class at (ns).
     pub probabilities: Vec<(i64, Vec<f32>)>,
-    /// When the decision that counts fell (ns), what, and its confidence.
-    pub decision: Option<(i64, String, f32)>,
+    /// Whether the final decision has fallen: saccades after it do not matter.
+    decided: bool,
     /// Names of the arm's joints.
     pub joint_names: Vec<String>,
     /// Their positions at (ns), rad.
@@ -135,7 +136,12 @@ impl Seen {
         range.1 = range.1.max(now_ns);
         // A message that does not decode is the host's to report.
         match payload.type_name() {
-            Image::TYPE_NAME if topic.contains("head_camera") => self.image = Some(payload.clone()),
+            Image::TYPE_NAME if topic.contains("head_camera") => self.image(payload),
+            ObjectTruth::TYPE_NAME => {
+                if let Ok(truth) = payload.get::<ObjectTruth>() {
+                    self.scene(truth.seed);
+                }
+            }
             EventPacket::TYPE_NAME => {
                 if let Ok(packet) = payload.get::<EventPacket>() {
                     self.packet(&packet);
@@ -144,7 +150,7 @@ impl Seen {
             SaccadePhase::TYPE_NAME => {
                 if let Ok(phase) = payload.get::<SaccadePhase>()
                     && phase.moving
-                    && self.current.decision.is_none()
+                    && !self.current.decided
                 {
                     let image = self.latest_image();
                     self.current
@@ -162,12 +168,8 @@ impl Seen {
                 }
             }
             Decision::TYPE_NAME => {
-                if let Ok(decision) = payload.get::<Decision>()
-                    && decision.r#final
-                    && self.current.decision.is_none()
-                {
-                    let at = decision.header.stamp.to_ns();
-                    self.current.decision = Some((at, decision.label.clone(), decision.confidence));
+                if let Ok(decision) = payload.get::<Decision>() {
+                    self.current.decided |= decision.r#final;
                 }
             }
             JointState::TYPE_NAME => {
@@ -186,6 +188,22 @@ impl Seen {
                 }
             }
             _ => {}
+        }
+    }
+
+    /// The first picture of the scene after the onset serves as the one before
+    /// the grasp, where none was taken earlier.
+    fn image(&mut self, payload: &Payload) {
+        self.image = Some(payload.clone());
+        if self.current.onset_ns.is_some() && self.current.before.is_none() {
+            self.current.before = self.latest_image();
+        }
+    }
+
+    /// A picture of another scene is none of this one.
+    fn scene(&mut self, seed: u64) {
+        if self.scene_seed.replace(seed) != Some(seed) {
+            self.image = None;
         }
     }
 
@@ -344,7 +362,13 @@ pub(super) mod tests {
             (1200, "holding"),
             (1500, "opening"),
         ];
-        say(ms(0), "/head_camera/image_raw", Payload::new(image(10)));
+        let truth_of_scene = ObjectTruth {
+            seed: at as u64,
+            ..Default::default()
+        };
+        say(ms(0), "/head_camera/image_raw", Payload::new(image(1)));
+        say(ms(0), "/ground_truth/object", Payload::new(truth_of_scene));
+        say(ms(2), "/head_camera/image_raw", Payload::new(image(10)));
         for (t, state) in states {
             if t == 900 {
                 let phase = SaccadePhase {
@@ -452,6 +476,33 @@ pub(super) mod tests {
         assert_eq!(detail.before.as_ref().map(|i| i.data[0]), Some(10));
         assert_eq!(detail.after.as_ref().map(|i| i.data[0]), Some(99));
         assert_eq!(detail.cut, 0);
+    }
+
+    #[test]
+    fn a_picture_of_the_scene_before_is_not_shown() {
+        let collector = Collector::default();
+        let mut observer = collector.observer();
+        let mut say = |now, payload| observer.message(now, "node", "/head_camera/x", &payload);
+        let scene = |seed| {
+            Payload::new(ObjectTruth {
+                seed,
+                ..Default::default()
+            })
+        };
+        say(0, scene(1));
+        say(1, Payload::new(image(1)));
+        say(2, scene(2));
+        let phase = SaccadePhase {
+            moving: true,
+            ..Default::default()
+        };
+        say(3, Payload::new(phase));
+        say(4, Payload::new(image(2)));
+        say(5, Payload::new(image(3)));
+        say(6, Payload::new(TrialResult::default()));
+        let seen = collector.take();
+        let before = seen.details[0].before.as_ref();
+        assert_eq!(before.map(|i| i.data[0]), Some(2));
     }
 
     #[test]

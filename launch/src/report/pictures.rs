@@ -29,14 +29,14 @@ pub fn overview(detail: &Detail, trial: &Trial) -> Overview {
         ),
         success: trial.success,
         before: photo(
-            "Head camera at saccade onset",
+            "Head camera before the grasp",
             detail.before.as_deref(),
             detail,
         ),
         after: photo(after_title(detail), detail.after.as_deref(), detail),
         events: event_image(detail),
         raster: raster(detail, trial),
-        evidence: evidence(detail),
+        evidence: evidence(detail, trial),
         arm: arm(detail),
     }
 }
@@ -154,7 +154,7 @@ fn saccade_ms(detail: &Detail) -> f64 {
     last.unwrap_or(SACCADE_NS as f64 * 1e-6).max(10.0)
 }
 
-fn evidence(detail: &Detail) -> Option<LineChart> {
+fn evidence(detail: &Detail, trial: &Trial) -> Option<LineChart> {
     if detail.probabilities.is_empty() {
         return None;
     }
@@ -172,13 +172,10 @@ fn evidence(detail: &Detail) -> Option<LineChart> {
         .iter()
         .enumerate()
         .map(|(k, name)| Series::new(k, name, curve(k)));
-    let time = detail
-        .decision
-        .as_ref()
-        .map(|(t, label, confidence)| Marker {
-            at: since_onset_ms(detail, *t),
-            label: format!("decided: {label} ({confidence:.2})"),
-        });
+    let time = (!trial.decision.is_empty()).then(|| Marker {
+        at: 1e3 * trial.decision_time_s,
+        label: format!("decided: {} ({:.2})", trial.decision, trial.confidence),
+    });
     Some(LineChart {
         title: "Class evidence".into(),
         x_label: "time since saccade onset (ms)".into(),
