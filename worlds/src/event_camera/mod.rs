@@ -305,14 +305,26 @@ impl EventCamera {
         region: Rect,
     ) -> Result<(), RenderError> {
         let whole = region == self.camera.full();
-        render::render_luminance(
-            scene,
-            &self.camera,
-            camera_pose,
-            Some(region),
-            &mut self.scratch,
-            &mut self.luminance,
-        )?;
+        if whole {
+            render::render_luminance(
+                scene,
+                &self.camera,
+                camera_pose,
+                None,
+                &mut self.scratch,
+                &mut self.luminance,
+            )?;
+        } else {
+            // All parts of the image are seen from one place.
+            render::render_moving(
+                scene,
+                &self.camera,
+                &self.sampled.camera,
+                region,
+                &mut self.scratch,
+                &mut self.luminance,
+            )?;
+        }
         let nearest = self.scratch.nearest();
         self.nearest = if whole {
             nearest

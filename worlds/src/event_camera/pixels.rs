@@ -14,6 +14,10 @@ const MIN_THRESHOLD: f32 = 0.01;
 /// The low-pass counts as settled when its output is this close to its input.
 const SETTLED: f32 = 1e-3;
 
+/// Pixels of a row that are filtered together: those of a chunk in which nothing
+/// changes are left alone.
+const CHUNK: usize = 16;
+
 /// Leak is counted from an epoch that is moved on this often, so that 32-bit floats
 /// keep resolving it.
 const EPOCH_US: u64 = 100_000_000;
@@ -36,6 +40,10 @@ pub(super) struct PixelArray {
     /// Leak in log luminance per second.
     leak: Vec<f32>,
     reference: Vec<f32>,
+    /// Luminance at the last ramp that brought a new one.
+    seen: Vec<f32>,
+    /// Its logarithm.
+    target: Vec<f32>,
     /// Log luminance at the end of the last ramp.
     input: Vec<f32>,
     /// The same after the low-pass.
@@ -51,7 +59,8 @@ pub(super) struct PixelArray {
     /// Up to when the ramps of this step have come.
     ramped_us: f64,
     epoch_us: u64,
-    /// Where the low-pass has not settled.
+    /// Chunks of rows whose low-pass has not settled, and a rectangle around them.
+    restless: Vec<bool>,
     unsettled: Option<Rect>,
     /// What the ramps of this step have covered.
     touched: Option<Rect>,
@@ -93,6 +102,8 @@ impl PixelArray {
             off,
             leak,
             reference: vec![0.0; count],
+            seen: vec![0.0; count],
+            target: vec![0.0; count],
             input: vec![0.0; count],
             level: vec![0.0; count],
             brightness: vec![0.0; count],
@@ -102,6 +113,7 @@ impl PixelArray {
             now_us: 0,
             ramped_us: 0.0,
             epoch_us: 0,
+            restless: vec![false; (width as usize).div_ceil(CHUNK) * height as usize],
             unsettled: None,
             touched: None,
             noise_events: 0,
@@ -130,11 +142,14 @@ impl PixelArray {
         self.now_us = t_us;
         self.ramped_us = t_us as f64;
         self.epoch_us = t_us;
+        self.restless.fill(false);
         self.unsettled = None;
         self.touched = None;
+        self.seen.copy_from_slice(luminance);
         for (i, &luminance) in luminance.iter().enumerate() {
             let luminance = sane(luminance);
             let level = log::ln(self.log_eps + luminance);
+            self.target[i] = level;
             self.input[i] = level;
             self.level[i] = level;
             self.brightness[i] = brightness(luminance);
@@ -169,73 +184,101 @@ impl PixelArray {
     /// `region` may have changed; `luminance` is the whole image.
     pub fn ramp(&mut self, t_us: f64, luminance: &[f32], region: Rect, out: &mut Vec<Event>) {
         let region = self.unsettled.map_or(region, |r| r.union(region));
+        self.follow(t_us, Some(luminance), region, out);
+    }
+
+    /// A ramp over `region`, which holds all that is unsettled; without a `luminance`
+    /// it stays as it was.
+    fn follow(&mut self, t_us: f64, luminance: Option<&[f32]>, region: Rect, out: &mut Vec<Event>) {
+        let region = self.whole_chunks(region);
         let (t0_us, dt_s) = (self.ramped_us, ((t_us - self.ramped_us) * 1e-6) as f32);
         self.ramped_us = t_us;
         self.touched = Some(self.touched.map_or(region, |r| r.union(region)));
-        let mut unsettled: Option<(u32, u32)> = None;
+        let mut unsettled: Option<Rect> = None;
         let mut row = std::mem::take(&mut self.row);
         for y in region.y0..region.y1 {
-            let start = y as usize * self.width + region.x0 as usize;
-            let span = start..start + (region.x1 - region.x0) as usize;
+            let start = y as usize * self.width;
+            let span = start + region.x0 as usize..start + region.x1 as usize;
             row.clear();
-            row.extend(
-                luminance[span.clone()]
-                    .iter()
-                    .map(|&i| log::ln(self.log_eps + sane(i))),
-            );
-            for (b, &i) in self.brightness[span.clone()]
-                .iter_mut()
-                .zip(&luminance[span.clone()])
-            {
-                *b = brightness(sane(i));
-            }
-            if self.bandwidth > 0.0 {
-                let rest = self.filter_row(span, dt_s, t0_us, t_us, &mut row, out);
-                if rest > SETTLED {
-                    unsettled = Some((unsettled.map_or(y, |u| u.0), y + 1));
+            row.extend_from_slice(&self.level[span.clone()]);
+            for (c, new) in row.chunks_mut(CHUNK).enumerate() {
+                let at = span.start + c * CHUNK..span.start + c * CHUNK + new.len();
+                let changed = luminance.is_some_and(|l| self.take(&l[at.clone()], at.clone()));
+                let x0 = region.x0 + (c * CHUNK) as u32;
+                let chunk = y as usize * self.width.div_ceil(CHUNK) + x0 as usize / CHUNK;
+                if !changed && !self.restless[chunk] {
+                    continue;
                 }
-            } else {
-                self.input[span.clone()].copy_from_slice(&row);
-                self.compare_row(span, t0_us, t_us, &row, out);
+                let rest = self.filter(at, dt_s, new);
+                self.restless[chunk] = rest > SETTLED;
+                if rest > SETTLED {
+                    let (x1, y1) = (x0 + new.len() as u32, y + 1);
+                    let here = Rect { x0, y0: y, x1, y1 };
+                    unsettled = Some(unsettled.map_or(here, |u| u.union(here)));
+                }
             }
+            self.compare_row(span, t0_us, t_us, &row, out);
         }
         self.row = row;
-        self.unsettled = unsettled.map(|(y0, y1)| Rect { y0, y1, ..region });
+        self.unsettled = unsettled;
     }
 
-    /// The low-pass of one row: turns `row` from new inputs into new levels and
-    /// compares them. Returns the largest distance of a level from its input.
+    /// The region drawn out to whole chunks.
+    fn whole_chunks(&self, region: Rect) -> Rect {
+        let x0 = region.x0 as usize / CHUNK * CHUNK;
+        let x1 = (region.x1 as usize).next_multiple_of(CHUNK).min(self.width);
+        Rect {
+            x0: x0 as u32,
+            x1: x1 as u32,
+            ..region
+        }
+    }
+
+    /// Takes in new luminances of the pixels `at`; false if they are the old ones.
+    fn take(&mut self, luminance: &[f32], at: std::ops::Range<usize>) -> bool {
+        let seen = &mut self.seen[at.clone()];
+        let differ = |(a, b): (&f32, &f32)| u32::from(a.to_bits() != b.to_bits());
+        if seen.iter().zip(luminance).map(differ).sum::<u32>() == 0 {
+            return false;
+        }
+        seen.copy_from_slice(luminance);
+        let pixels = self.target[at.clone()]
+            .iter_mut()
+            .zip(&mut self.brightness[at]);
+        for ((target, bright), &i) in pixels.zip(luminance) {
+            let i = sane(i);
+            *target = log::ln(self.log_eps + i);
+            *bright = brightness(i);
+        }
+        true
+    }
+
+    /// The low-pass of the pixels `at` (or none, without a bandwidth): gives their new
+    /// levels, and the largest distance of a level from its input.
     ///
     /// Exact for an input that is linear in time. With x = rate Δt, e = exp(-x) and
     /// g = (1 - e)/x: y1 = e y0 + (g - e) u0 + (1 - g) u1.
-    fn filter_row(
-        &mut self,
-        span: std::ops::Range<usize>,
-        dt_s: f32,
-        t0_us: f64,
-        t1_us: f64,
-        row: &mut [f32],
-        out: &mut Vec<Event>,
-    ) -> f32 {
+    fn filter(&mut self, at: std::ops::Range<usize>, dt_s: f32, new: &mut [f32]) -> f32 {
+        let targets = &self.target[at.clone()];
+        let inputs = &mut self.input[at.clone()];
+        if self.bandwidth <= 0.0 {
+            inputs.copy_from_slice(targets);
+            new.copy_from_slice(targets);
+            return 0.0;
+        }
         let rate = self.bandwidth * dt_s;
         let mut rest = 0f32;
-        let levels = &self.level[span.clone()];
-        let inputs = &mut self.input[span.clone()];
-        let brightness = &self.brightness[span.clone()];
-        for (((new, input), &level), &b) in row.iter_mut().zip(inputs).zip(levels).zip(brightness) {
+        let pixels = inputs.iter_mut().zip(targets).zip(&self.brightness[at]);
+        for (new, ((input, &target), &b)) in new.iter_mut().zip(pixels) {
             let x = rate * b;
-            let e = (-x).exp();
-            let g = if x > 0.01 {
-                (1.0 - e) / x
-            } else {
-                1.0 - x * (0.5 - x * (1.0 / 6.0))
-            };
-            let filtered = e * level + (g - e) * *input + (1.0 - g) * *new;
-            rest = rest.max((filtered - *new).abs());
-            *input = *new;
-            *new = filtered;
+            let e = log::exp_minus(x);
+            let series = 1.0 - x * (0.5 - x * (1.0 / 6.0));
+            let g = if x > 0.01 { (1.0 - e) / x } else { series };
+            *new = e * *new + (g - e) * *input + (1.0 - g) * target;
+            *input = target;
+            let distance = (*new - target).abs();
+            rest = if distance > rest { distance } else { rest };
         }
-        self.compare_row(span, t0_us, t1_us, row, out);
         rest
     }
 
@@ -311,7 +354,7 @@ impl PixelArray {
         if let Some(region) = self.unsettled
             && self.ramped_us < t_us as f64
         {
-            self.settle(t_us as f64, region, out);
+            self.follow(t_us as f64, None, region, out);
         }
         self.now_us = t_us;
         if self.has_leak {
@@ -320,26 +363,6 @@ impl PixelArray {
                 self.move_epoch(t_us);
             }
         }
-    }
-
-    /// A ramp whose input stays.
-    fn settle(&mut self, t_us: f64, region: Rect, out: &mut Vec<Event>) {
-        let (t0_us, dt_s) = (self.ramped_us, ((t_us - self.ramped_us) * 1e-6) as f32);
-        self.ramped_us = t_us;
-        self.touched = Some(self.touched.map_or(region, |r| r.union(region)));
-        let mut unsettled: Option<(u32, u32)> = None;
-        let mut row = std::mem::take(&mut self.row);
-        for y in region.y0..region.y1 {
-            let start = y as usize * self.width + region.x0 as usize;
-            let span = start..start + (region.x1 - region.x0) as usize;
-            row.clear();
-            row.extend_from_slice(&self.input[span.clone()]);
-            if self.filter_row(span, dt_s, t0_us, t_us, &mut row, out) > SETTLED {
-                unsettled = Some((unsettled.map_or(y, |u| u.0), y + 1));
-            }
-        }
-        self.row = row;
-        self.unsettled = unsettled.map(|(y0, y1)| Rect { y0, y1, ..region });
     }
 
     /// Leak events of pixels whose light did not change.

@@ -374,6 +374,28 @@ pub fn render_luminance(
     Ok(())
 }
 
+/// As [`render_luminance`] for a camera that stands still: what has not moved since
+/// the first call from this pose is kept in `scratch` and not rendered again. The
+/// picture is the same, but for surfaces at exactly the same depth.
+///
+/// # Errors
+/// [`RenderError`] for an impossible camera or a slice of the wrong length.
+pub fn render_moving(
+    scene: &Scene,
+    camera: &Camera,
+    camera_pose: &Pose,
+    region: Rect,
+    scratch: &mut Scratch,
+    out: &mut [f32],
+) -> Result<(), RenderError> {
+    check(camera, out.len(), camera.pixels())?;
+    let width = camera.width as usize;
+    raster::render_moving(scene, camera, camera_pose, region, scratch, |x0, y, row| {
+        out[y * width + x0..][..row.len()].copy_from_slice(row);
+    });
+    Ok(())
+}
+
 /// Renders an sRGB-encoded image into `out` (`width * height * 3` bytes, rgb8).
 /// With a `region`, only pixels inside of it are written.
 ///

@@ -6,6 +6,7 @@ use super::shade::{Run, Shader};
 use super::{Camera, Light, NEAR, Pose, Rect, Scene, Shape, Visual, luminance};
 use crate::textures::Texture;
 use glam::{Mat3, Vec3};
+use std::ops::Range;
 
 /// Offsets of the samples from the centre of a pixel: a rotated grid, each sample
 /// alone in its row and its column of a 4×4 grid.
@@ -29,12 +30,15 @@ pub struct Scratch {
     row_casters: Vec<Caster>,
     /// Mean depth over a pixel's samples where all hit the same face, else NaN.
     mean: Vec<f32>,
+    /// Pixels that differ from the backdrop.
+    changed: Vec<bool>,
     /// Which of the row's casters (modulo 32) shade a part of a pixel, and which
     /// all of it.
     partly: Vec<u32>,
     wholly: Vec<u32>,
     row_luminance: Vec<f32>,
     row_rgb: Vec<Vec3>,
+    backdrop: Option<Backdrop>,
     nearest: f32,
 }
 
@@ -194,52 +198,154 @@ pub(super) fn render<T: Tone>(
     let Some(region) = region.unwrap_or(full).intersection(full) else {
         return;
     };
-    scratch.prepare(scene, camera, camera_pose, region);
+    scratch.prepare(scene, camera, camera_pose, region, |_| true);
     let width = (region.x1 - region.x0) as usize;
     let mut row = std::mem::take(T::row(scratch));
     row.resize(width, T::default());
     for y in region.y0..region.y1 {
+        scratch.clear_row();
         scratch.cast_row(y, region);
+        scratch.finish_row();
         scratch.shadow_row(y, region, camera);
-        let shader = Shader {
-            prims: &scratch.prims,
-            casters: &scratch.row_casters,
-            light: &scene.light,
-            sky: T::from_rgb(scene.sky),
-            pixel: pixel_angle(camera),
-            y: y as f32,
-        };
-        let mut done = 0;
-        while done < width {
-            let key = scratch.key[0][done];
-            let same = |(k, mean): &(&u32, &f32)| **k == key && mean.is_finite();
-            let ahead = scratch.key[0][done..].iter().zip(&scratch.mean[done..]);
-            let count = ahead.take_while(same).count();
-            let x = region.x0 as usize + done;
-            if count > 0 {
-                let run = Run {
-                    key,
-                    x,
-                    depth: &scratch.mean[done..done + count],
-                    wholly: &scratch.wholly[done..done + count],
-                    partly: &scratch.partly[done..done + count],
-                    samples: |i: usize| std::array::from_fn(|s| scratch.depth[s][done + i]),
-                };
-                shader.run(&run, &mut row[done..done + count]);
-            } else {
-                let key = std::array::from_fn(|s| scratch.key[s][done]);
-                let depth = std::array::from_fn(|s| scratch.depth[s][done]);
-                row[done] = shader.mixed(x as f32, key, scratch.partly[done], depth);
-            }
-            done += count.max(1);
-        }
+        scratch.shade(scene, camera, (region.x0, y), 0..width, &mut row);
         emit(region.x0 as usize, y as usize, &row);
     }
     *T::row(scratch) = row;
 }
 
+/// As [`render`], in luminance, for a camera that has not moved since the last
+/// call: what does not move is kept from image to image, and only pixels on which
+/// a moving primitive or its shadow falls are cast and shaded again.
+pub(super) fn render_moving(
+    scene: &Scene,
+    camera: &Camera,
+    camera_pose: &Pose,
+    region: Rect,
+    scratch: &mut Scratch,
+    mut emit: impl FnMut(usize, usize, &[f32]),
+) {
+    let Some(region) = region.intersection(camera.full()) else {
+        scratch.nearest = f32::INFINITY;
+        return;
+    };
+    let mut backdrop = scratch.backdrop.take().unwrap_or_default();
+    if backdrop.is_outdated(scene, camera, camera_pose) {
+        backdrop.take_picture(scene, camera, camera_pose, scratch);
+    }
+    scratch.nearest = backdrop.nearest;
+    scratch.prepare(scene, camera, camera_pose, region, |i| backdrop.moving[i]);
+    let mut row = std::mem::take(&mut scratch.row_luminance);
+    for y in region.y0..region.y1 {
+        let start = y as usize * camera.width as usize + region.x0 as usize;
+        let span = start..start + (region.x1 - region.x0) as usize;
+        row.clear();
+        row.extend_from_slice(&backdrop.luminance[span.clone()]);
+        if let Some(columns) = scratch.moving_columns(y, region, &backdrop.moving) {
+            scratch.load_row(&backdrop, span.clone());
+            scratch.cast_row(y, region);
+            scratch.finish_row();
+            scratch.shadow_row(y, region, camera);
+            scratch.mark_changed(&backdrop, span);
+            let mut done = columns.start;
+            while done < columns.end {
+                let changed = scratch.changed[done];
+                let ahead = scratch.changed[done..columns.end].iter();
+                let until = done + ahead.take_while(|c| **c == changed).count();
+                if changed {
+                    scratch.shade(scene, camera, (region.x0, y), done..until, &mut row);
+                }
+                done = until;
+            }
+        }
+        emit(region.x0 as usize, y as usize, &row);
+    }
+    scratch.row_luminance = row;
+    scratch.backdrop = Some(backdrop);
+}
+
+/// What a still camera sees of the primitives that do not move.
+#[derive(Debug, Default)]
+struct Backdrop {
+    /// What it was made from.
+    taken: Option<(Scene, Camera, Pose)>,
+    /// Which primitives are not in it.
+    moving: Vec<bool>,
+    depth: [Vec<f32>; 4],
+    key: [Vec<u32>; 4],
+    luminance: Vec<f32>,
+    nearest: f32,
+}
+
+impl Backdrop {
+    /// Whether the picture must be taken again; notes which primitives move.
+    fn is_outdated(&mut self, scene: &Scene, camera: &Camera, camera_pose: &Pose) -> bool {
+        let same_place = self.taken.as_ref().is_some_and(|(before, c, p)| {
+            let pairs = before.visuals.iter().zip(&scene.visuals);
+            (c, p) == (camera, camera_pose)
+                && (before.light, before.sky) == (scene.light, scene.sky)
+                && before.visuals.len() == scene.visuals.len()
+                && pairs.into_iter().all(|(a, b)| {
+                    (a.shape, a.shadow) == (b.shape, b.shadow) && a.material == b.material
+                })
+        });
+        let Some((before, _, _)) = self.taken.as_ref().filter(|_| same_place) else {
+            self.moving.clear();
+            self.moving.resize(scene.visuals.len(), false);
+            return true;
+        };
+        let mut more = false;
+        let pairs = before.visuals.iter().zip(&scene.visuals);
+        for (moving, (a, b)) in self.moving.iter_mut().zip(pairs) {
+            more |= !*moving && a.pose != b.pose;
+            *moving |= a.pose != b.pose;
+        }
+        more
+    }
+
+    /// Renders the whole image of what does not move.
+    fn take_picture(
+        &mut self,
+        scene: &Scene,
+        camera: &Camera,
+        camera_pose: &Pose,
+        scratch: &mut Scratch,
+    ) {
+        let full = camera.full();
+        let width = camera.width as usize;
+        self.depth.iter_mut().for_each(Vec::clear);
+        self.key.iter_mut().for_each(Vec::clear);
+        self.luminance.resize(camera.pixels(), 0.0);
+        scratch.nearest = f32::INFINITY;
+        scratch.prepare(scene, camera, camera_pose, full, |i| !self.moving[i]);
+        scratch.casters.retain(|c| !self.moving[c.prim]);
+        for y in 0..camera.height {
+            scratch.clear_row();
+            scratch.cast_row(y, full);
+            scratch.finish_row();
+            scratch.shadow_row(y, full, camera);
+            let row = &mut self.luminance[y as usize * width..][..width];
+            scratch.shade(scene, camera, (0, y), 0..width, row);
+            for s in 0..4 {
+                self.depth[s].extend_from_slice(&scratch.depth[s]);
+                self.key[s].extend_from_slice(&scratch.key[s]);
+            }
+        }
+        self.nearest = scratch.nearest;
+        self.taken = Some((scene.clone(), *camera, *camera_pose));
+    }
+}
+
 impl Scratch {
-    fn prepare(&mut self, scene: &Scene, camera: &Camera, camera_pose: &Pose, region: Rect) {
+    /// Brings primitives and lights into the camera's frame; only those that `cast`
+    /// says are looked for, but all may throw shadows.
+    fn prepare(
+        &mut self,
+        scene: &Scene,
+        camera: &Camera,
+        camera_pose: &Pose,
+        region: Rect,
+        cast: impl Fn(usize) -> bool,
+    ) {
         let light = &scene.light;
         let floor = lowest(scene.visuals.iter().map(|v| (&v.shape, &v.pose)));
         let clip = |rect: Option<Rect>| rect.and_then(|r| r.intersection(region));
@@ -247,7 +353,7 @@ impl Scratch {
         self.casters.clear();
         for (prim, visual) in scene.visuals.iter().enumerate() {
             let mut p = Prim::new(visual, light, camera, camera_pose);
-            p.rect = clip(p.rect);
+            p.rect = clip(p.rect).filter(|_| cast(prim));
             self.prims.push(p);
             let (shape, pose) = (&visual.shape, &visual.pose);
             if !visual.shadow {
@@ -264,12 +370,96 @@ impl Scratch {
         self.mean.resize(width, 0.0);
         self.partly.resize(width, 0);
         self.wholly.resize(width, 0);
+        self.changed.resize(width, false);
     }
 
-    /// Finds the nearest face at each of the samples of row `y`.
-    fn cast_row(&mut self, y: u32, region: Rect) {
+    /// Empties the row's depth buffer.
+    fn clear_row(&mut self) {
         self.depth.iter_mut().for_each(|d| d.fill(f32::INFINITY));
         self.key.iter_mut().for_each(|k| k.fill(NOTHING));
+    }
+
+    /// Fills the row's depth buffer from the pixels `span` of the backdrop.
+    fn load_row(&mut self, backdrop: &Backdrop, span: Range<usize>) {
+        for s in 0..4 {
+            self.depth[s].copy_from_slice(&backdrop.depth[s][span.clone()]);
+            self.key[s].copy_from_slice(&backdrop.key[s][span.clone()]);
+        }
+    }
+
+    /// Columns of row `y`, from the region's left, in which something that moves or
+    /// its shadow may be.
+    fn moving_columns(&self, y: u32, region: Rect, moving: &[bool]) -> Option<Range<usize>> {
+        let bodies = self.prims.iter().filter_map(|p| p.rect);
+        let shadows = self.casters.iter().filter(|c| moving[c.prim]);
+        let rects = bodies.chain(shadows.map(|c| c.rect));
+        let all = rects
+            .filter(|r| (r.y0..r.y1).contains(&y))
+            .reduce(Rect::union)?;
+        Some((all.x0 - region.x0) as usize..(all.x1 - region.x0) as usize)
+    }
+
+    /// Marks the pixels that differ from the pixels `span` of the backdrop, or have
+    /// the shadow of something that moves on them.
+    fn mark_changed(&mut self, backdrop: &Backdrop, span: Range<usize>) {
+        let mut shadows = 0;
+        for (j, caster) in self.row_casters.iter().enumerate() {
+            let bit = u32::from(backdrop.moving[caster.prim]) << (j % 32);
+            shadows |= bit;
+        }
+        let before: [&[u32]; 4] = std::array::from_fn(|s| &backdrop.key[s][span.clone()]);
+        for (i, changed) in self.changed.iter_mut().enumerate() {
+            let differs = (0..4).fold(0, |d, s| d | (self.key[s][i] ^ before[s][i]));
+            *changed = differs | ((self.partly[i] | self.wholly[i]) & shadows) != 0;
+        }
+    }
+
+    /// Shades the pixels `columns` of the row at `corner`, as cast before.
+    fn shade<T: Tone>(
+        &self,
+        scene: &Scene,
+        camera: &Camera,
+        corner: (u32, u32),
+        columns: Range<usize>,
+        row: &mut [T],
+    ) {
+        let shader = Shader {
+            prims: &self.prims,
+            casters: &self.row_casters,
+            light: &scene.light,
+            sky: T::from_rgb(scene.sky),
+            pixel: pixel_angle(camera),
+            y: corner.1 as f32,
+        };
+        let mut done = columns.start;
+        while done < columns.end {
+            let key = self.key[0][done];
+            let same = |(k, mean): &(&u32, &f32)| **k == key && mean.is_finite();
+            let ahead = self.key[0][done..columns.end].iter();
+            let count = ahead.zip(&self.mean[done..]).take_while(same).count();
+            let x = corner.0 as usize + done;
+            if count > 0 {
+                let run = Run {
+                    key,
+                    x,
+                    depth: &self.mean[done..done + count],
+                    wholly: &self.wholly[done..done + count],
+                    partly: &self.partly[done..done + count],
+                    samples: |i: usize| std::array::from_fn(|s| self.depth[s][done + i]),
+                };
+                shader.run(&run, &mut row[done..done + count]);
+            } else {
+                let key = std::array::from_fn(|s| self.key[s][done]);
+                let depth = std::array::from_fn(|s| self.depth[s][done]);
+                row[done] = shader.mixed(x as f32, key, self.partly[done], depth);
+            }
+            done += count.max(1);
+        }
+    }
+
+    /// Merges the nearest face at each of the samples of row `y` into the depth
+    /// buffer.
+    fn cast_row(&mut self, y: u32, region: Rect) {
         for (index, prim) in self.prims.iter().enumerate() {
             let Some(rect) = prim.rect.filter(|r| (r.y0..r.y1).contains(&y)) else {
                 continue;
@@ -282,6 +472,10 @@ impl Scratch {
                 prim.cast(start, rect.x0, (index as u32) << 2, depth, key);
             }
         }
+    }
+
+    /// Finds the pixels all of whose samples hit the same face, and what is nearest.
+    fn finish_row(&mut self) {
         let [d0, d1, d2, d3] = &self.depth;
         let [k0, k1, k2, k3] = &self.key;
         let mut nearest = f32::INFINITY;

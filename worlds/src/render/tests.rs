@@ -332,6 +332,32 @@ proptest! {
     }
 
     #[test]
+    fn what_moves_before_a_still_camera_is_drawn_as_if_all_were_drawn(
+        still in any_shape(),
+        still_pose in any_pose(),
+        shape in any_shape(),
+        poses in prop::collection::vec(any_pose(), 1..5),
+        shadow in any::<bool>(),
+    ) {
+        let camera = Camera::from_horizontal_fov(40, 30, 0.9);
+        let mut scene = scene(vec![
+            white(still, still_pose),
+            white(shape, poses[0]),
+            white(Shape::Plane, at(0.0, 0.0, -1.0)),
+        ]);
+        scene.light = Light::default();
+        scene.visuals[1].shadow = shadow;
+        let eye = Pose::looking_at(Vec3::new(0.0, -2.0, 3.0), Vec3::Z);
+        let mut scratch = Scratch::default();
+        for pose in poses {
+            scene.visuals[1].pose = pose;
+            let mut out = vec![0.0; camera.pixels()];
+            render_moving(&scene, &camera, &eye, camera.full(), &mut scratch, &mut out)?;
+            prop_assert_eq!(out, image(&scene, &camera, &eye));
+        }
+    }
+
+    #[test]
     fn whatever_the_numbers_rendering_does_not_panic(
         numbers in prop::array::uniform8(any::<f32>()),
         corner in any::<[u32; 4]>(),
@@ -355,6 +381,10 @@ proptest! {
         let mut out = vec![0; 9 * 7 * 3];
         for region in [None, Some(region)] {
             render_rgb(&scene, &camera, &Pose::IDENTITY, region, &mut Scratch::default(), &mut out)?;
+        }
+        let (mut scratch, whole) = (Scratch::default(), camera.full());
+        for _ in 0..2 {
+            render_moving(&scene, &camera, &Pose::IDENTITY, whole, &mut scratch, &mut [0.0; 9 * 7])?;
         }
     }
 }
