@@ -1,7 +1,6 @@
 //! Noise, drawn event by event so that its cost follows its rate.
 
 use super::params::EventCameraParams;
-use crate::render::Rect;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use std::cmp::Reverse;
@@ -90,14 +89,14 @@ impl ShotNoise {
 ///
 /// All pixels are scanned for those due within a window of 0.5 % of the mean
 /// interval, which makes the cost per leak event that of looking at 200 pixels.
-/// After pixels were touched by changing light, they must be scanned again.
+/// Pixels that come to rest after their light has changed are pushed again.
 #[derive(Debug)]
 pub(super) struct LeakQueue {
     window_us: f64,
-    /// (time in ns, pixel).
+    /// (time in ns, pixel). A pixel may be in it more than once, or be due later
+    /// than it says: whoever takes one out looks again.
     due: BinaryHeap<Reverse<(u64, usize)>>,
     until_us: f64,
-    stale: Option<Rect>,
 }
 
 impl LeakQueue {
@@ -106,32 +105,28 @@ impl LeakQueue {
             window_us: 5e3 / f64::from(leak_rate_hz),
             due: BinaryHeap::new(),
             until_us: 0.0,
-            stale: None,
         }
     }
 
     pub fn invalidate(&mut self) {
         self.until_us = 0.0;
-        self.stale = None;
         self.due.clear();
     }
 
-    /// At the end `t1_us` of a step whose ramps `touched` some pixels: the time up to
-    /// which due pixels are to be pushed anew, if they are.
-    pub fn wants_scan(&mut self, t1_us: f64, touched: Option<Rect>) -> Option<f64> {
-        // Pixels touched in this step were followed to its end already.
-        let missed = match (self.stale, touched) {
-            (Some(stale), Some(touched)) => !touched.contains(&stale),
-            (Some(_), None) => true,
-            (None, _) => false,
-        };
-        self.stale = touched;
-        if !missed && t1_us <= self.until_us {
-            return None;
+    /// The end of the window.
+    pub fn until_us(&self) -> f64 {
+        self.until_us
+    }
+
+    /// Whether all pixels are to be pushed anew, at the end `t1_us` of a step; begins
+    /// the next window then.
+    pub fn wants_scan(&mut self, t1_us: f64) -> bool {
+        if t1_us <= self.until_us {
+            return false;
         }
         self.due.clear();
         self.until_us = t1_us + self.window_us;
-        Some(self.until_us)
+        true
     }
 
     /// Remembers a pixel if it is due within the window.

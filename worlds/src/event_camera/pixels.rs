@@ -51,7 +51,6 @@ pub(super) struct PixelArray {
     /// (255 I + 20) / 275.
     brightness: Vec<f32>,
     ready_us: Vec<f64>,
-    row: Vec<f32>,
     shot: ShotNoise,
     leaks: LeakQueue,
     leak_rng: ChaCha8Rng,
@@ -62,8 +61,6 @@ pub(super) struct PixelArray {
     /// Chunks of rows whose low-pass has not settled, and a rectangle around them.
     restless: Vec<bool>,
     unsettled: Option<Rect>,
-    /// What the ramps of this step have covered.
-    touched: Option<Rect>,
     noise_events: u64,
 }
 
@@ -108,14 +105,12 @@ impl PixelArray {
             level: vec![0.0; count],
             brightness: vec![0.0; count],
             ready_us: vec![0.0; count],
-            row: Vec::new(),
             leak_rng: ChaCha8Rng::seed_from_u64(0),
             now_us: 0,
             ramped_us: 0.0,
             epoch_us: 0,
             restless: vec![false; (width as usize).div_ceil(CHUNK) * height as usize],
             unsettled: None,
-            touched: None,
             noise_events: 0,
         })
     }
@@ -144,7 +139,6 @@ impl PixelArray {
         self.epoch_us = t_us;
         self.restless.fill(false);
         self.unsettled = None;
-        self.touched = None;
         self.seen.copy_from_slice(luminance);
         for (i, &luminance) in luminance.iter().enumerate() {
             let luminance = sane(luminance);
@@ -165,7 +159,6 @@ impl PixelArray {
 
     /// Starts a step that ends at `t_us`: shot noise.
     pub fn begin_step(&mut self, t_us: u64, out: &mut Vec<Event>) {
-        self.touched = None;
         self.ramped_us = self.now_us as f64;
         while let Some(shot) = self.shot.next_before(t_us as f64, &self.brightness) {
             let in_reset =
@@ -188,38 +181,41 @@ impl PixelArray {
     }
 
     /// A ramp over `region`, which holds all that is unsettled; without a `luminance`
-    /// it stays as it was.
+    /// it stays as it was. Chunks at rest are left to [`PixelArray::leak_until`].
     fn follow(&mut self, t_us: f64, luminance: Option<&[f32]>, region: Rect, out: &mut Vec<Event>) {
         let region = self.whole_chunks(region);
         let (t0_us, dt_s) = (self.ramped_us, ((t_us - self.ramped_us) * 1e-6) as f32);
         self.ramped_us = t_us;
-        self.touched = Some(self.touched.map_or(region, |r| r.union(region)));
         let mut unsettled: Option<Rect> = None;
-        let mut row = std::mem::take(&mut self.row);
         for y in region.y0..region.y1 {
-            let start = y as usize * self.width;
-            let span = start + region.x0 as usize..start + region.x1 as usize;
-            row.clear();
-            row.extend_from_slice(&self.level[span.clone()]);
-            for (c, new) in row.chunks_mut(CHUNK).enumerate() {
-                let at = span.start + c * CHUNK..span.start + c * CHUNK + new.len();
+            for x0 in (region.x0..region.x1).step_by(CHUNK) {
+                let x1 = (x0 + CHUNK as u32).min(region.x1);
+                let start = y as usize * self.width;
+                let at = start + x0 as usize..start + x1 as usize;
                 let changed = luminance.is_some_and(|l| self.take(&l[at.clone()], at.clone()));
-                let x0 = region.x0 + (c * CHUNK) as u32;
                 let chunk = y as usize * self.width.div_ceil(CHUNK) + x0 as usize / CHUNK;
                 if !changed && !self.restless[chunk] {
                     continue;
                 }
-                let rest = self.filter(at, dt_s, new);
+                let mut level = [0.0; CHUNK];
+                let level = &mut level[..at.len()];
+                level.copy_from_slice(&self.level[at.clone()]);
+                let rest = self.filter(at.clone(), dt_s, level);
+                self.compare(at.clone(), t0_us, t_us, level, out);
                 self.restless[chunk] = rest > SETTLED;
                 if rest > SETTLED {
-                    let (x1, y1) = (x0 + new.len() as u32, y + 1);
-                    let here = Rect { x0, y0: y, x1, y1 };
+                    let here = Rect {
+                        x0,
+                        y0: y,
+                        x1,
+                        y1: y + 1,
+                    };
                     unsettled = Some(unsettled.map_or(here, |u| u.union(here)));
+                } else {
+                    self.queue_leaks(at);
                 }
             }
-            self.compare_row(span, t0_us, t_us, &row, out);
         }
-        self.row = row;
         self.unsettled = unsettled;
     }
 
@@ -282,25 +278,37 @@ impl PixelArray {
         rest
     }
 
-    /// Sends the events of a row whose levels go to `row` and stores these.
-    fn compare_row(
+    /// Sends the events of the pixels `at`, whose levels go to `new`, and stores these.
+    fn compare(
         &mut self,
-        span: std::ops::Range<usize>,
+        at: std::ops::Range<usize>,
         t0_us: f64,
         t1_us: f64,
-        row: &[f32],
+        new: &[f32],
         out: &mut Vec<Event>,
     ) {
         let since = ((t1_us - self.epoch_us as f64) * 1e-6) as f32;
-        for (i, &level) in span.clone().zip(row) {
-            let end = level + self.leak[i] * since;
-            let reference = self.reference[i];
-            let quiet = end < reference + self.on[i] && end > reference - self.off[i];
-            if !quiet {
-                self.cross(i, t0_us, t1_us, level, out);
+        let pixels = new.iter().zip(&self.leak[at.clone()]);
+        let thresholds = self.on[at.clone()].iter().zip(&self.off[at.clone()]);
+        let loud = pixels.zip(&self.reference[at.clone()]).zip(thresholds).map(
+            |(((&level, &leak), &reference), (&on, &off))| {
+                let end = level + leak * since;
+                // False for a pixel in reset, too.
+                let quiet = (end < reference + on) & (end > reference - off);
+                u32::from(!quiet)
+            },
+        );
+        if loud.sum::<u32>() > 0 {
+            for (i, &level) in at.clone().zip(new) {
+                let end = level + self.leak[i] * since;
+                let reference = self.reference[i];
+                let quiet = end < reference + self.on[i] && end > reference - self.off[i];
+                if !quiet {
+                    self.cross(i, t0_us, t1_us, level, out);
+                }
             }
         }
-        self.level[span].copy_from_slice(row);
+        self.level[at].copy_from_slice(new);
     }
 
     /// Follows one pixel whose level goes to `level` at `t1_us`.
@@ -365,18 +373,27 @@ impl PixelArray {
         }
     }
 
+    /// Notes those of the pixels `at`, which have come to rest, that leak to an event
+    /// before the next scan.
+    fn queue_leaks(&mut self, at: std::ops::Range<usize>) {
+        if !self.has_leak {
+            return;
+        }
+        let since = ((self.leaks.until_us() - self.epoch_us as f64) * 1e-6) as f32;
+        for i in at {
+            let level = self.level[i] + self.leak[i] * since;
+            let threshold = self.reference[i] + self.on[i];
+            if level >= threshold || threshold.is_nan() {
+                self.leaks.push(self.leak_due(i).1, i);
+            }
+        }
+    }
+
     /// Leak events of pixels whose light did not change.
     fn leak_until(&mut self, t_us: u64, out: &mut Vec<Event>) {
         let t1_us = t_us as f64;
-        if let Some(until_us) = self.leaks.wants_scan(t1_us, self.touched) {
-            let since = ((until_us - self.epoch_us as f64) * 1e-6) as f32;
-            for i in 0..self.reference.len() {
-                let level = self.level[i] + self.leak[i] * since;
-                let threshold = self.reference[i] + self.on[i];
-                if level >= threshold || threshold.is_nan() {
-                    self.leaks.push(self.leak_due(i).1, i);
-                }
-            }
+        if self.leaks.wants_scan(t1_us) {
+            self.queue_leaks(0..self.reference.len());
         }
         while let Some(i) = self.leaks.pop(t1_us) {
             let (reference, due) = self.leak_due(i);

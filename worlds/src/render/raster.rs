@@ -163,7 +163,8 @@ impl Prim {
             Shape::Cylinder { .. } => f32::INFINITY,
             _ => 0.0,
         };
-        (p - Vec3::Z * p.z.clamp(-end, end)).normalize_or(Vec3::Z)
+        // Unlike `clamp`, these take any number.
+        (p - Vec3::Z * p.z.max(-end).min(end)).normalize_or(Vec3::Z)
     }
 
     /// Texture factor at `p`; `footprint` is the size of a pixel there in metres.
@@ -326,8 +327,8 @@ impl Backdrop {
             let row = &mut self.luminance[y as usize * width..][..width];
             scratch.shade(scene, camera, (0, y), 0..width, row);
             for s in 0..4 {
-                self.depth[s].extend_from_slice(&scratch.depth[s]);
-                self.key[s].extend_from_slice(&scratch.key[s]);
+                self.depth[s].extend_from_slice(&scratch.depth[s][..width]);
+                self.key[s].extend_from_slice(&scratch.key[s][..width]);
             }
         }
         self.nearest = scratch.nearest;
@@ -365,8 +366,9 @@ impl Scratch {
             }
         }
         let width = (region.x1 - region.x0) as usize;
-        self.depth.iter_mut().for_each(|d| d.resize(width, 0.0));
-        self.key.iter_mut().for_each(|k| k.resize(width, 0));
+        let padded = width.next_multiple_of(LANES);
+        self.depth.iter_mut().for_each(|d| d.resize(padded, 0.0));
+        self.key.iter_mut().for_each(|k| k.resize(padded, 0));
         self.mean.resize(width, 0.0);
         self.partly.resize(width, 0);
         self.wholly.resize(width, 0);
@@ -382,8 +384,8 @@ impl Scratch {
     /// Fills the row's depth buffer from the pixels `span` of the backdrop.
     fn load_row(&mut self, backdrop: &Backdrop, span: Range<usize>) {
         for s in 0..4 {
-            self.depth[s].copy_from_slice(&backdrop.depth[s][span.clone()]);
-            self.key[s].copy_from_slice(&backdrop.key[s][span.clone()]);
+            self.depth[s][..span.len()].copy_from_slice(&backdrop.depth[s][span.clone()]);
+            self.key[s][..span.len()].copy_from_slice(&backdrop.key[s][span.clone()]);
         }
     }
 
@@ -464,12 +466,15 @@ impl Scratch {
             let Some(rect) = prim.rect.filter(|r| (r.y0..r.y1).contains(&y)) else {
                 continue;
             };
-            let columns = (rect.x0 - region.x0) as usize..(rect.x1 - region.x0) as usize;
+            let begin = (rect.x0 - region.x0) as usize / LANES * LANES;
+            let end = ((rect.x1 - region.x0) as usize).next_multiple_of(LANES);
+            let columns = begin..end;
+            let x0 = region.x0 + begin as u32;
             for (s, (dx, dy)) in SAMPLES.into_iter().enumerate() {
                 let start = prim.ray(dx, y as f32 + dy);
                 let depth = &mut self.depth[s][columns.clone()];
                 let key = &mut self.key[s][columns.clone()];
-                prim.cast(start, rect.x0, (index as u32) << 2, depth, key);
+                prim.cast(start, x0, (index as u32) << 2, depth, key);
             }
         }
     }
@@ -623,6 +628,11 @@ impl Prim {
     }
 }
 
+/// Pixels of a row that are cast together. Rows are kept in whole groups of these.
+const LANES: usize = 8;
+
+/// Takes the hits that are closer than what is there. Written without conditional
+/// stores, in groups of fixed size, so that it becomes vector instructions.
 #[inline(always)]
 fn merge(
     start: Vec3,
@@ -633,10 +643,22 @@ fn merge(
     key: &mut [u32],
     hit: impl Fn(Vec3) -> (f32, u32),
 ) {
-    for (i, (depth, key)) in depth.iter_mut().zip(key).enumerate() {
-        let (t, face) = hit(start + step * ((x0 as i32 + i as i32) as f32));
-        let closer = (t > NEAR) & (t < *depth);
-        *depth = if closer { t } else { *depth };
-        *key = if closer { tag | face } else { *key };
+    let groups = depth
+        .as_chunks_mut::<LANES>()
+        .0
+        .iter_mut()
+        .zip(key.as_chunks_mut::<LANES>().0);
+    for (g, (depth, key)) in groups.enumerate() {
+        let first = (x0 as i32 + (g * LANES) as i32) as f32;
+        let (mut t, mut face) = ([0.0; LANES], [0; LANES]);
+        for i in 0..LANES {
+            (t[i], face[i]) = hit(start + step * (first + i as f32));
+        }
+        let (depth_before, key_before) = (*depth, *key);
+        for i in 0..LANES {
+            let closer = (t[i] > NEAR) & (t[i] < depth_before[i]);
+            depth[i] = if closer { t[i] } else { depth_before[i] };
+            key[i] = if closer { tag | face[i] } else { key_before[i] };
+        }
     }
 }
