@@ -231,6 +231,7 @@ impl PixelArray {
     }
 
     /// Takes in new luminances of the pixels `at`; false if they are the old ones.
+    #[inline(always)]
     fn take(&mut self, luminance: &[f32], at: std::ops::Range<usize>) -> bool {
         let seen = &mut self.seen[at.clone()];
         let differ = |(a, b): (&f32, &f32)| u32::from(a.to_bits() != b.to_bits());
@@ -254,6 +255,7 @@ impl PixelArray {
     ///
     /// Exact for an input that is linear in time. With x = rate Δt, e = exp(-x) and
     /// g = (1 - e)/x: y1 = e y0 + (g - e) u0 + (1 - g) u1.
+    #[inline(always)]
     fn filter(&mut self, at: std::ops::Range<usize>, dt_s: f32, new: &mut [f32]) -> f32 {
         let targets = &self.target[at.clone()];
         let inputs = &mut self.input[at.clone()];
@@ -279,6 +281,7 @@ impl PixelArray {
     }
 
     /// Sends the events of the pixels `at`, whose levels go to `new`, and stores these.
+    #[inline(always)]
     fn compare(
         &mut self,
         at: std::ops::Range<usize>,
@@ -312,6 +315,7 @@ impl PixelArray {
     }
 
     /// Follows one pixel whose level goes to `level` at `t1_us`.
+    #[inline(never)]
     fn cross(&mut self, i: usize, t0_us: f64, t1_us: f64, level: f32, out: &mut Vec<Event>) {
         let leak = |t_us: f64| self.leak[i] * ((t_us - self.epoch_us as f64) * 1e-6) as f32;
         let (start, end) = (self.level[i] + leak(t0_us), level + leak(t1_us));
