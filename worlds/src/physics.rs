@@ -28,6 +28,8 @@ pub struct Placement {
     pub pose: Pose,
     /// Size factor; mass goes with its cube.
     pub scale: f32,
+    /// Whether it is there at all. What is not neither moves nor touches anything.
+    pub present: bool,
 }
 
 /// Position, velocity and effort of a joint.
@@ -77,6 +79,8 @@ pub struct Physics {
     rapier: PhysicsWorld,
     links: Vec<Vec<LinkBody>>,
     joints: Vec<JointBody>,
+    /// Bodies held by impulse joints.
+    fingers: Vec<RigidBodyHandle>,
     states: Vec<JointState>,
     targets: Vec<JointTarget>,
 }
@@ -95,6 +99,7 @@ impl Physics {
             rapier,
             links: Vec::new(),
             joints: Vec::new(),
+            fingers: Vec::new(),
             states: Vec::new(),
             targets: Vec::new(),
         };
@@ -132,9 +137,10 @@ impl Physics {
                         .joints
                         .iter()
                         .any(|j| j.child == l && j.kind == JointKind::Fixed && j.parent.is_none());
-                self.rapier
-                    .bodies
-                    .insert(body_builder(&model.links[l], poses[l], fixed, model))
+                self.rapier.bodies.insert(
+                    body_builder(&model.links[l], poses[l], fixed, model)
+                        .enabled(placement.present),
+                )
             } else {
                 RigidBodyHandle::invalid()
             };
@@ -235,6 +241,7 @@ impl Physics {
                 handle.map(Handle::Multibody)
             } else {
                 let handle = self.rapier.impulse_joints.insert(parent, child, data, true);
+                self.fingers.push(child);
                 Some(Handle::Impulse(handle))
             };
         }
@@ -287,8 +294,27 @@ impl Physics {
     /// Runs one step with the targets set before.
     pub fn step(&mut self, world: &World) {
         self.apply_targets(world);
+        self.rapier.integration_parameters.num_solver_iterations = if self.fingers_touch() {
+            SUBSTEPS_TOUCHING
+        } else {
+            SUBSTEPS_FREE
+        };
         self.rapier.step();
         self.read_states(world);
+    }
+
+    /// Whether a body that hangs in an impulse joint (a finger) touches something, or
+    /// will within milliseconds.
+    fn fingers_touch(&self) -> bool {
+        let is_finger = |collider| {
+            let parent = self.rapier.colliders.get(collider).and_then(|c| c.parent());
+            parent.is_some_and(|p| self.fingers.contains(&p))
+        };
+        self.rapier.narrow_phase.contact_pairs().any(|pair| {
+            // Points are found some millimetres before they touch.
+            pair.manifolds().iter().any(|m| !m.points.is_empty())
+                && (is_finger(pair.collider1) || is_finger(pair.collider2))
+        })
     }
 
     fn apply_targets(&mut self, world: &World) {
@@ -462,10 +488,15 @@ impl Physics {
     }
 }
 
+/// Substeps of a step while a finger touches something. With less than two substeps
+/// of two sweeps, the impulses that squeeze a light object between motor-driven
+/// fingers do not converge and the grip is lost.
+const SUBSTEPS_TOUCHING: usize = 2;
+
+/// Substeps while the hand moves freely.
+const SUBSTEPS_FREE: usize = 1;
+
 fn set_parameters(p: &mut r::IntegrationParameters) {
-    // Two substeps of two sweeps: with less, the impulses that squeeze a light object
-    // between motor-driven fingers do not converge and the grip is lost.
-    p.num_solver_iterations = 2;
     p.num_internal_pgs_iterations = 2;
     p.num_internal_stabilization_iterations = 2;
     p.warmstart_joints = true;

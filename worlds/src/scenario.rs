@@ -145,6 +145,8 @@ pub fn draw(
         .map(|m| Placement {
             pose: m.pose,
             scale: 1.0,
+            // Of the objects only the one that was drawn.
+            present: !matches!(m.role, Role::Object(_) | Role::Distractor),
         })
         .collect();
     let object = chosen.map(|(model, _)| ObjectTruth {
@@ -154,7 +156,11 @@ pub fn draw(
         scale,
     });
     if let Some(o) = &object {
-        placements[o.model] = Placement { pose, scale };
+        placements[o.model] = Placement {
+            pose,
+            scale,
+            present: true,
+        };
     }
     let truth = SceneTruth {
         class: chosen.map_or(BACKGROUND, |(_, class)| class).to_owned(),

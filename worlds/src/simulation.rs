@@ -91,6 +91,7 @@ impl Simulation {
             .map(|m| Placement {
                 pose: m.pose,
                 scale: 1.0,
+                present: true,
             })
             .collect();
         let physics = Physics::new(&world, &placements);

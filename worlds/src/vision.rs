@@ -11,7 +11,7 @@ use rand_chacha::ChaCha8Rng;
 use saccade_msgs::Event;
 use std::time::{Duration, Instant};
 
-use crate::event_camera::{EventCamera, EventCameraError, EventCameraParams, Stats};
+use crate::event_camera::{self, EventCamera, EventCameraError, EventCameraParams, Stats};
 use crate::render::{
     self, Camera, Light, Material, Pose, RenderError, Scene, Scratch, Shape, Visual,
 };
@@ -164,7 +164,10 @@ pub struct Vision {
     /// Model, link and pose in the link of each visual that follows a body.
     followers: Vec<(usize, usize, Pose)>,
     eyes: Vec<Eye>,
+    /// Of the frame camera.
     scratch: Scratch,
+    /// From where its last image was taken.
+    seen_from: Option<Pose>,
     look: Look,
     time: Duration,
 }
@@ -206,6 +209,7 @@ impl Vision {
             followers: Vec::new(),
             eyes,
             scratch: Scratch::default(),
+            seen_from: None,
             look,
             time: Duration::ZERO,
         };
@@ -289,11 +293,18 @@ impl Vision {
         self.follow(sim);
         let camera = camera_of(sensor);
         let mut out = vec![0; camera.pixels() * 3];
-        render::render_rgb(
+        let pose = optical(sim, name);
+        let nearest = self.scratch.nearest();
+        let still = |from: &Pose| {
+            event_camera::camera_motion_px(&camera, from, &pose, nearest)
+                < event_camera::CAMERA_STILL_PX
+        };
+        let seen_from = self.seen_from.filter(still).unwrap_or(pose);
+        self.seen_from = Some(seen_from);
+        render::render_moving_rgb(
             &self.scene,
             &camera,
-            &optical(sim, name),
-            None,
+            &seen_from,
             &mut self.scratch,
             &mut out,
         )

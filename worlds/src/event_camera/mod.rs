@@ -54,6 +54,7 @@ pub use params::{EventCameraParams, ParamError};
 
 use crate::render::{self, Camera, Light, Pose, Rect, RenderError, Scene, Scratch};
 use motion::Snapshot;
+pub(crate) use motion::{CAMERA_STILL_PX, camera_motion_px};
 use pixels::PixelArray;
 use saccade_msgs::Event;
 
@@ -316,7 +317,7 @@ impl EventCamera {
             )?;
         } else {
             // All parts of the image are seen from one place.
-            render::render_moving(
+            render::render_moving_luminance(
                 scene,
                 &self.camera,
                 &self.sampled.camera,

@@ -37,10 +37,8 @@ impl Snapshot {
     /// Bounds the motion from these poses to those of `scene` and `camera_pose`.
     /// `nearest` is the depth of the closest surface in view, in metres.
     ///
-    /// A rotation of the camera by θ moves a point at tan-radius r from the optical
-    /// axis by at most f θ (1 + r²) pixels, a translation by d moves a point at
-    /// depth z by at most f d (1 + r)/z. A body's points move by at most its centre's
-    /// way plus its rotation times its radius.
+    /// For the camera's own motion see [`camera_motion_px`]. A body's points move by
+    /// at most its centre's way plus its rotation times its radius.
     pub fn motion_to(
         &self,
         scene: &Scene,
@@ -48,13 +46,9 @@ impl Snapshot {
         camera: &Camera,
         nearest: f32,
     ) -> Motion {
-        let focal = camera.fx.max(camera.fy);
-        let reach = |c: f32, side: u32| c.abs().max((side as f32 - c).abs());
-        let corner = (reach(camera.cx, camera.width) / camera.fx)
-            .hypot(reach(camera.cy, camera.height) / camera.fy);
-        let (way, angle) = displacement(&self.camera, camera_pose);
         let nearest = nearest.max(render::NEAR);
-        let by_camera = focal * (angle * (1.0 + corner * corner) + way * (1.0 + corner) / nearest);
+        let by_camera = camera_motion_px(camera, &self.camera, camera_pose, nearest);
+        let (focal, corner) = (camera.fx.max(camera.fy), corner(camera));
 
         let lowest = render::lowest(scene.visuals.iter().map(|v| (&v.shape, &v.pose)));
         let shadow_stretch = 1.0 / (-scene.light.direction.normalize_or_zero().z).max(0.2);
@@ -97,10 +91,28 @@ impl Snapshot {
     }
 }
 
+/// Bound on how far a still scene's image moves when the camera does, in pixels;
+/// `nearest` is the depth of the closest surface in metres.
+///
+/// A rotation by θ moves a point at tan-radius r from the optical axis by at most
+/// f θ (1 + r²) pixels, a translation by d moves a point at depth z by at most
+/// f d (1 + r)/z.
+pub(crate) fn camera_motion_px(camera: &Camera, from: &Pose, to: &Pose, nearest: f32) -> f32 {
+    let (focal, corner) = (camera.fx.max(camera.fy), corner(camera));
+    let (way, angle) = displacement(from, to);
+    focal * (angle * (1.0 + corner * corner) + way * (1.0 + corner) / nearest)
+}
+
+/// Largest tan-radius in the image.
+fn corner(camera: &Camera) -> f32 {
+    let reach = |c: f32, side: u32| c.abs().max((side as f32 - c).abs());
+    (reach(camera.cx, camera.width) / camera.fx).hypot(reach(camera.cy, camera.height) / camera.fy)
+}
+
 /// A camera that trembles by less than this, as one on a controlled joint does, is
 /// taken as still: only the rectangle around moving bodies is rendered. The motion
 /// adds up until the image is rendered as a whole.
-const CAMERA_STILL_PX: f32 = 0.05;
+pub(crate) const CAMERA_STILL_PX: f32 = 0.05;
 
 /// Distance in metres and angle in radians between two poses.
 fn displacement(a: &Pose, b: &Pose) -> (f32, f32) {

@@ -380,7 +380,7 @@ pub fn render_luminance(
 ///
 /// # Errors
 /// [`RenderError`] for an impossible camera or a slice of the wrong length.
-pub fn render_moving(
+pub fn render_moving_luminance(
     scene: &Scene,
     camera: &Camera,
     camera_pose: &Pose,
@@ -390,7 +390,7 @@ pub fn render_moving(
 ) -> Result<(), RenderError> {
     check(camera, out.len(), camera.pixels())?;
     let width = camera.width as usize;
-    raster::render_moving(scene, camera, camera_pose, region, scratch, |x0, y, row| {
+    raster::render_moving::<f32>(scene, camera, camera_pose, region, scratch, |x0, y, row| {
         out[y * width + x0..][..row.len()].copy_from_slice(row);
     });
     Ok(())
@@ -412,13 +412,34 @@ pub fn render_rgb(
     check(camera, out.len(), camera.pixels() * 3)?;
     let width = camera.width as usize;
     raster::render::<Vec3>(scene, camera, camera_pose, region, scratch, |x0, y, row| {
-        let start = (y * width + x0) * 3;
-        let bytes = &mut out[start..start + 3 * row.len()];
-        for (byte, value) in bytes.chunks_exact_mut(3).zip(row) {
-            byte.copy_from_slice(&value.to_array().map(srgb));
-        }
+        encode(row, &mut out[(y * width + x0) * 3..]);
     });
     Ok(())
+}
+
+/// As [`render_rgb`] for a camera that stands still, see [`render_moving_luminance`].
+///
+/// # Errors
+/// [`RenderError`] for an impossible camera or a slice of the wrong length.
+pub fn render_moving_rgb(
+    scene: &Scene,
+    camera: &Camera,
+    camera_pose: &Pose,
+    scratch: &mut Scratch,
+    out: &mut [u8],
+) -> Result<(), RenderError> {
+    check(camera, out.len(), camera.pixels() * 3)?;
+    let (width, full) = (camera.width as usize, camera.full());
+    raster::render_moving::<Vec3>(scene, camera, camera_pose, full, scratch, |x0, y, row| {
+        encode(row, &mut out[(y * width + x0) * 3..]);
+    });
+    Ok(())
+}
+
+fn encode(row: &[Vec3], bytes: &mut [u8]) {
+    for (byte, value) in bytes.chunks_exact_mut(3).zip(row) {
+        byte.copy_from_slice(&value.to_array().map(srgb));
+    }
 }
 
 fn check(camera: &Camera, got: usize, expected: usize) -> Result<(), RenderError> {

@@ -352,7 +352,7 @@ proptest! {
         for pose in poses {
             scene.visuals[1].pose = pose;
             let mut out = vec![0.0; camera.pixels()];
-            render_moving(&scene, &camera, &eye, camera.full(), &mut scratch, &mut out)?;
+            render_moving_luminance(&scene, &camera, &eye, camera.full(), &mut scratch, &mut out)?;
             prop_assert_eq!(out, image(&scene, &camera, &eye));
         }
     }
@@ -384,7 +384,7 @@ proptest! {
         }
         let (mut scratch, whole) = (Scratch::default(), camera.full());
         for _ in 0..2 {
-            render_moving(&scene, &camera, &Pose::IDENTITY, whole, &mut scratch, &mut [0.0; 9 * 7])?;
+            render_moving_luminance(&scene, &camera, &Pose::IDENTITY, whole, &mut scratch, &mut [0.0; 9 * 7])?;
         }
     }
 }
