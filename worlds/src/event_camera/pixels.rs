@@ -183,6 +183,36 @@ impl PixelArray {
     /// A ramp over `region`, which holds all that is unsettled; without a `luminance`
     /// it stays as it was. Chunks at rest are left to [`PixelArray::leak_until`].
     fn follow(&mut self, t_us: f64, luminance: Option<&[f32]>, region: Rect, out: &mut Vec<Event>) {
+        #[cfg(target_arch = "x86_64")]
+        if is_x86_feature_detected!("avx2") {
+            // SAFETY: the machine has AVX2, all that the function asks for.
+            return unsafe { self.follow_avx2(t_us, luminance, region, out) };
+        }
+        self.follow_portable(t_us, luminance, region, out);
+    }
+
+    /// The same code, compiled for twice as wide vectors. The numbers are the same:
+    /// nothing is contracted or reordered.
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx2")]
+    fn follow_avx2(
+        &mut self,
+        t_us: f64,
+        luminance: Option<&[f32]>,
+        region: Rect,
+        out: &mut Vec<Event>,
+    ) {
+        self.follow_portable(t_us, luminance, region, out);
+    }
+
+    #[inline(always)]
+    fn follow_portable(
+        &mut self,
+        t_us: f64,
+        luminance: Option<&[f32]>,
+        region: Rect,
+        out: &mut Vec<Event>,
+    ) {
         let region = self.whole_chunks(region);
         let (t0_us, dt_s) = (self.ramped_us, ((t_us - self.ramped_us) * 1e-6) as f32);
         self.ramped_us = t_us;
@@ -200,10 +230,10 @@ impl PixelArray {
                 let mut level = [0.0; CHUNK];
                 let level = &mut level[..at.len()];
                 level.copy_from_slice(&self.level[at.clone()]);
-                let rest = self.filter(at.clone(), dt_s, level);
+                let restless = self.filter(at.clone(), dt_s, level);
                 self.compare(at.clone(), t0_us, t_us, level, out);
-                self.restless[chunk] = rest > SETTLED;
-                if rest > SETTLED {
+                self.restless[chunk] = restless;
+                if restless {
                     let here = Rect {
                         x0,
                         y0: y,
@@ -250,22 +280,22 @@ impl PixelArray {
         true
     }
 
-    /// The low-pass of the pixels `at` (or none, without a bandwidth): gives their new
-    /// levels, and the largest distance of a level from its input.
+    /// The low-pass of the pixels `at` (or none, without a bandwidth): turns their
+    /// levels into `new` ones. Whether any has not settled.
     ///
     /// Exact for an input that is linear in time. With x = rate Δt, e = exp(-x) and
     /// g = (1 - e)/x: y1 = e y0 + (g - e) u0 + (1 - g) u1.
     #[inline(always)]
-    fn filter(&mut self, at: std::ops::Range<usize>, dt_s: f32, new: &mut [f32]) -> f32 {
+    fn filter(&mut self, at: std::ops::Range<usize>, dt_s: f32, new: &mut [f32]) -> bool {
         let targets = &self.target[at.clone()];
         let inputs = &mut self.input[at.clone()];
         if self.bandwidth <= 0.0 {
             inputs.copy_from_slice(targets);
             new.copy_from_slice(targets);
-            return 0.0;
+            return false;
         }
         let rate = self.bandwidth * dt_s;
-        let mut rest = 0f32;
+        let mut restless = 0;
         let pixels = inputs.iter_mut().zip(targets).zip(&self.brightness[at]);
         for (new, ((input, &target), &b)) in new.iter_mut().zip(pixels) {
             let x = rate * b;
@@ -274,10 +304,9 @@ impl PixelArray {
             let g = if x > 0.01 { (1.0 - e) / x } else { series };
             *new = e * *new + (g - e) * *input + (1.0 - g) * target;
             *input = target;
-            let distance = (*new - target).abs();
-            rest = if distance > rest { distance } else { rest };
+            restless |= u32::from((*new - target).abs() > SETTLED);
         }
-        rest
+        restless != 0
     }
 
     /// Sends the events of the pixels `at`, whose levels go to `new`, and stores these.
