@@ -123,7 +123,7 @@ pub static INTERFACE: Interface = Interface {
         ),
         ParameterDecl::double(
             "camera_rate",
-            2.0,
+            1.0,
             (0.0, 60.0),
             "Hz",
             "Frames of the colour camera; 0 switches it off.",

@@ -214,7 +214,7 @@ pub(super) fn render<T: Tone>(
     for y in region.y0..region.y1 {
         scratch.clear_row();
         scratch.cast_row(y, region);
-        scratch.finish_row();
+        scratch.finish_row(0..width);
         scratch.shadow_row(y, region, camera);
         scratch.shade(scene, camera, (region.x0, y), 0..width, &mut row);
         emit(region.x0 as usize, y as usize, &row);
@@ -250,11 +250,11 @@ pub(super) fn render_moving<T: Tone>(
         row.clear();
         row.extend_from_slice(&backdrop.values[span.clone()]);
         if let Some(columns) = scratch.moving_columns(y, region, &backdrop.moving) {
-            scratch.load_row(&backdrop, span.clone());
+            scratch.load_row(&backdrop, span.start, columns.clone());
             scratch.cast_row(y, region);
-            scratch.finish_row();
+            scratch.finish_row(columns.clone());
             scratch.shadow_row(y, region, camera);
-            scratch.mark_changed(&backdrop, span);
+            scratch.mark_changed(&backdrop, span.start, columns.clone());
             let mut done = columns.start;
             while done < columns.end {
                 let changed = scratch.changed[done];
@@ -330,7 +330,7 @@ impl<T: Tone> Backdrop<T> {
         for y in 0..camera.height {
             scratch.clear_row();
             scratch.cast_row(y, full);
-            scratch.finish_row();
+            scratch.finish_row(0..width);
             scratch.shadow_row(y, full, camera);
             let row = &mut self.values[y as usize * width..][..width];
             scratch.shade(scene, camera, (0, y), 0..width, row);
@@ -389,11 +389,13 @@ impl Scratch {
         self.key.iter_mut().for_each(|k| k.fill(NOTHING));
     }
 
-    /// Fills the row's depth buffer from the pixels `span` of the backdrop.
-    fn load_row<T>(&mut self, backdrop: &Backdrop<T>, span: Range<usize>) {
+    /// Fills `columns` of the row's depth buffer from the backdrop, in which the row
+    /// begins at `start`.
+    fn load_row<T>(&mut self, backdrop: &Backdrop<T>, start: usize, columns: Range<usize>) {
+        let there = start + columns.start..start + columns.end;
         for s in 0..4 {
-            self.depth[s][..span.len()].copy_from_slice(&backdrop.depth[s][span.clone()]);
-            self.key[s][..span.len()].copy_from_slice(&backdrop.key[s][span.clone()]);
+            self.depth[s][columns.clone()].copy_from_slice(&backdrop.depth[s][there.clone()]);
+            self.key[s][columns.clone()].copy_from_slice(&backdrop.key[s][there.clone()]);
         }
     }
 
@@ -409,18 +411,23 @@ impl Scratch {
         Some((all.x0 - region.x0) as usize..(all.x1 - region.x0) as usize)
     }
 
-    /// Marks the pixels that differ from the pixels `span` of the backdrop, or have
-    /// the shadow of something that moves on them.
-    fn mark_changed<T>(&mut self, backdrop: &Backdrop<T>, span: Range<usize>) {
+    /// Marks those of the `columns` that differ from the backdrop, in which the row
+    /// begins at `start`, or have the shadow of something that moves on them.
+    fn mark_changed<T>(&mut self, backdrop: &Backdrop<T>, start: usize, columns: Range<usize>) {
         let mut shadows = 0;
         for (j, caster) in self.row_casters.iter().enumerate() {
-            let bit = u32::from(backdrop.moving[caster.prim]) << (j % 32);
-            shadows |= bit;
+            shadows |= u32::from(backdrop.moving[caster.prim]) << (j % 32);
         }
-        let before: [&[u32]; 4] = std::array::from_fn(|s| &backdrop.key[s][span.clone()]);
-        for (i, changed) in self.changed.iter_mut().enumerate() {
-            let differs = (0..4).fold(0, |d, s| d | (self.key[s][i] ^ before[s][i]));
-            *changed = differs | ((self.partly[i] | self.wholly[i]) & shadows) != 0;
+        let there = start + columns.start..start + columns.end;
+        let before: [&[u32]; 4] = std::array::from_fn(|s| &backdrop.key[s][there.clone()]);
+        let now: [&[u32]; 4] = std::array::from_fn(|s| &self.key[s][columns.clone()]);
+        let marks = self.partly[columns.clone()]
+            .iter()
+            .zip(&self.wholly[columns.clone()]);
+        let changed = self.changed[columns].iter_mut().zip(marks);
+        for (i, (changed, (partly, wholly))) in changed.enumerate() {
+            let differs = (0..4).fold(0, |d, s| d | (now[s][i] ^ before[s][i]));
+            *changed = differs | ((partly | wholly) & shadows) != 0;
         }
     }
 
@@ -505,19 +512,21 @@ impl Scratch {
         }
     }
 
-    /// Finds the pixels all of whose samples hit the same face, and what is nearest.
-    fn finish_row(&mut self) {
-        let [d0, d1, d2, d3] = &self.depth;
-        let [k0, k1, k2, k3] = &self.key;
-        let mut nearest = f32::INFINITY;
-        for (i, mean) in self.mean.iter_mut().enumerate() {
+    /// Finds, in `columns` of the row, the pixels all of whose samples hit the same
+    /// face, and what is nearest.
+    fn finish_row(&mut self, columns: Range<usize>) {
+        let [d0, d1, d2, d3] = self.depth.each_ref().map(|d| &d[columns.clone()]);
+        let [k0, k1, k2, k3] = self.key.each_ref().map(|k| &k[columns.clone()]);
+        let mut nearest = [f32::INFINITY; 4];
+        for (i, mean) in self.mean[columns].iter_mut().enumerate() {
             let same = (k0[i] == k1[i]) & (k2[i] == k3[i]) & (k0[i] == k2[i]);
             *mean = 0.25 * ((d0[i] + d1[i]) + (d2[i] + d3[i]));
-            for d in [d0[i], d1[i], d2[i], d3[i]] {
-                nearest = if d < nearest { d } else { nearest };
+            for (nearest, d) in nearest.iter_mut().zip([d0[i], d1[i], d2[i], d3[i]]) {
+                *nearest = if d < *nearest { d } else { *nearest };
             }
             *mean = if same { *mean } else { f32::NAN };
         }
+        let nearest = nearest.into_iter().fold(f32::INFINITY, f32::min);
         self.nearest = self.nearest.min(nearest);
     }
 
