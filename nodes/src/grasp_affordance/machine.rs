@@ -135,6 +135,8 @@ impl Verdict {
 struct Task {
     goal: u64,
     deadline_ns: i64,
+    /// Looks begun.
+    looks: u32,
     saccade: Option<Saccade>,
     /// Final decision of `saccade`.
     decision: Option<Decision>,
@@ -226,6 +228,7 @@ impl Machine {
         self.task = Some(Task {
             goal: id,
             deadline_ns: ctx.now_ns.saturating_add(limit),
+            looks: 0,
             saccade: None,
             decision: None,
             stands: None,
@@ -402,6 +405,12 @@ impl Machine {
 
     fn look(&mut self, reason: impl Into<String>, ctx: &mut Context<'_>) {
         self.senses.record();
+        if let Some(task) = &mut self.task {
+            task.looks += 1;
+            task.saccade = None;
+            task.decision = None;
+            task.stands = None;
+        }
         self.enter(State::Looking, reason, ctx);
         ctx.call("microsaccade", trigger::Request::default());
     }
@@ -419,11 +428,11 @@ impl Machine {
         let class = Class::from_id(i64::from(decision.class_id));
         task.class = class;
         let least = self.settings.confidence_min;
-        if confidence.is_nan() || confidence < least {
-            self.refuse(
-                format!("confidence {confidence:.2} for {label} is under {least:.2}"),
-                ctx,
-            );
+        let unsure = format!("confidence {confidence:.2} for {label} is under {least:.2}");
+        if confidence.is_nan() || confidence < 0.0 {
+            self.refuse(unsure, ctx);
+        } else if confidence < least {
+            self.doubt(unsure, ctx);
         } else if class.is_some_and(|c| c.name() != label) {
             self.refuse(
                 format!("class id and label '{label}' of the decision disagree"),
@@ -479,7 +488,17 @@ impl Machine {
                 self.plan(class, &found, ctx);
             }
             Ok(None) => {}
-            Err(reason) => self.refuse(reason, ctx),
+            Err(reason) => self.doubt(reason, ctx),
+        }
+    }
+
+    /// Looks again, or refuses when it has looked often enough. Nothing has moved.
+    fn doubt(&mut self, reason: String, ctx: &mut Context<'_>) {
+        let looks = self.task.as_ref().map_or(0, |t| t.looks);
+        if looks < self.settings.looks && self.unfit(ctx.now_ns).is_none() {
+            self.look(format!("{reason}: looking again"), ctx);
+        } else {
+            self.refuse(reason, ctx);
         }
     }
 

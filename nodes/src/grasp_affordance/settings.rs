@@ -17,6 +17,13 @@ pub const PARAMETERS: &[ParameterDecl] = &[
         "",
         "Least confidence of a decision to act on.",
     ),
+    ParameterDecl::integer(
+        "looks",
+        3,
+        (1, 20),
+        "",
+        "How often to look, at most, while in doubt about class or place; then the goal is refused.",
+    ),
     ParameterDecl::double(
         "stale_events_s",
         0.1,
@@ -204,6 +211,8 @@ pub struct Settings {
     pub world_frame: String,
     /// Least confidence.
     pub confidence_min: f64,
+    /// `looks`.
+    pub looks: u32,
     /// Oldest events.
     pub stale_events_ns: i64,
     /// Oldest joint states.
@@ -249,6 +258,7 @@ impl Settings {
             dry_run: p.switch("dry_run"),
             world_frame: p.text("world_frame").to_owned(),
             confidence_min: p.double("confidence_min"),
+            looks: p.integer("looks") as u32,
             stale_events_ns: ns("stale_events_s"),
             stale_joints_ns: ns("stale_joints_s"),
             events_min: p.integer("events_min").max(1) as usize,

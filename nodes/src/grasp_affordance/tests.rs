@@ -53,6 +53,7 @@ impl Rig {
 
     fn with(settings: &[(&str, Value)]) -> Self {
         let mut parameters = Parameters::defaults(&INTERFACE);
+        parameters.set("looks", Value::Integer(1)).unwrap();
         for (name, value) in settings {
             parameters.set(name, value.clone()).unwrap();
         }
@@ -434,6 +435,41 @@ fn nothing_moves_on_background() {
         (GoalStatus::Succeeded, "background")
     );
     assert!(!result.success && !rig.moved());
+}
+
+#[test]
+fn in_doubt_it_looks_again_and_refuses_in_the_end() {
+    let looks = |rig: &Rig| {
+        rig.count(|o| {
+            matches!(
+                o,
+                Output::Call {
+                    service: "microsaccade",
+                    ..
+                }
+            )
+        })
+    };
+    let mut rig = Rig::with(&[("looks", Value::Integer(3))]);
+    rig.look(2, 0.5);
+    assert!(rig.result().is_none() && looks(&rig) == 2);
+    // A decision on the first saccade that comes late counts for nothing.
+    rig.decide(3, 2, 0.99);
+    assert!(!rig.moved());
+    rig.saccade(4);
+    rig.decide(4, 2, 0.99);
+    rig.wait(30);
+    assert!(rig.moved() && looks(&rig) == 2);
+
+    let mut rig = Rig::with(&[("looks", Value::Integer(3))]);
+    rig.look(2, 0.5);
+    for id in [4, 5] {
+        rig.saccade(id);
+        rig.decide(id, 2, 0.5);
+        rig.wait(30);
+    }
+    rig.refused_for("confidence");
+    assert!(!rig.moved() && looks(&rig) == 3);
 }
 
 #[test]
