@@ -261,8 +261,6 @@ pub mod randomise {
             label: String,
             /// Sizes and textures of `train`, `test` or `any`.
             split: String,
-            /// Whether to wait until the object stands still.
-            settle: bool,
         }
     }
 

@@ -352,6 +352,10 @@ impl EmbeddedWorld {
             light_direction: look.light.direction.to_array().map(f64::from),
             light_intensity: f64::from(look.light.intensity + look.light.ambient),
             seed: self.scene_seed,
+            size: self
+                .sim
+                .object_size()
+                .map_or([0.0; 3], |s| s.to_array().map(f64::from)),
             scale: scene.object.as_ref().map_or(1.0, |o| f64::from(o.scale)),
             ..ObjectTruth::default()
         };

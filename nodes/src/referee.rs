@@ -173,7 +173,6 @@ impl Referee {
             seed: self.seed,
             label: self.label.clone(),
             split: self.split.clone(),
-            settle: true,
         };
         self.stage = Stage::Randomising {
             call: ctx.call("randomise", request),

@@ -146,7 +146,7 @@ pub fn draw(
             pose: m.pose,
             scale: 1.0,
             // Of the objects only the one that was drawn.
-            present: !matches!(m.role, Role::Object(_) | Role::Distractor),
+            present: !matches!(m.role, Role::Object(_)),
         })
         .collect();
     let object = chosen.map(|(model, _)| ObjectTruth {

@@ -121,8 +121,6 @@ pub enum Role {
     Fixture,
     /// Something to grasp, of the class with this name.
     Object(String),
-    /// Clutter that lies about.
-    Distractor,
 }
 
 /// A rigid body.
@@ -234,6 +232,18 @@ pub enum Shape {
 }
 
 impl Shape {
+    /// Half edge lengths of the box around the shape, along its own axes, m.
+    #[must_use]
+    pub fn half_extents(self) -> Vec3 {
+        match self {
+            Self::Box { size } => 0.5 * size,
+            Self::Sphere { radius } => Vec3::splat(radius),
+            Self::Cylinder { radius, length } => Vec3::new(radius, radius, 0.5 * length),
+            Self::Capsule { radius, length } => Vec3::new(radius, radius, 0.5 * length + radius),
+            Self::Plane { size, .. } => Vec3::new(0.5 * size[0], 0.5 * size[1], 0.0),
+        }
+    }
+
     /// The shape scaled evenly about its origin.
     #[must_use]
     pub fn scaled(self, s: f32) -> Self {

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use glam::{Mat3, Quat};
+use glam::{Mat3, Quat, Vec3};
 
 use crate::controllers::{ControlledJoint, TrajectoryController};
 use crate::physics::{JointState, Physics, Placement};
@@ -60,6 +60,7 @@ pub struct Simulation {
     placements: Vec<Placement>,
     truth: SceneTruth,
     rest_height: f32,
+    stopped: bool,
     physics_time: Duration,
 }
 
@@ -108,6 +109,7 @@ impl Simulation {
             joint_names,
             placements,
             rest_height: 0.0,
+            stopped: false,
             physics_time: Duration::ZERO,
         };
         out.controllers = out.idle_controllers();
@@ -201,8 +203,10 @@ impl Simulation {
         &self.controllers
     }
 
-    /// Stops all controllers at once, or lets them take goals again.
+    /// Stops all controllers at once, or lets them take goals again. A new scene
+    /// changes nothing about it.
     pub fn set_stopped(&mut self, stopped: bool) {
+        self.stopped = stopped;
         for controller in &mut self.controllers {
             controller.set_stopped(stopped);
         }
@@ -221,6 +225,7 @@ impl Simulation {
         self.placements = placements;
         self.physics = Physics::new(&self.world, &self.placements);
         self.controllers = self.idle_controllers();
+        self.set_stopped(self.stopped);
         for _ in 0..SETTLE_STEPS {
             self.physics.step(&self.world);
         }
@@ -248,6 +253,22 @@ impl Simulation {
 
     fn object_model(&self) -> Option<usize> {
         self.truth.object.as_ref().map(|o| o.model)
+    }
+
+    /// Edge lengths of the box around the object, along its own axes, m; `None` on an
+    /// empty table.
+    #[must_use]
+    pub fn object_size(&self) -> Option<Vec3> {
+        let object = self.truth.object.as_ref()?;
+        let link = self.world.models[object.model].links.first()?;
+        let (mut low, mut high) = (Vec3::INFINITY, Vec3::NEG_INFINITY);
+        for visual in &link.visuals {
+            let turn = Mat3::from_quat(visual.pose.rotation);
+            let half = turn.abs() * visual.shape.half_extents();
+            low = low.min(visual.pose.translation - half);
+            high = high.max(visual.pose.translation + half);
+        }
+        Some((high - low).max(Vec3::ZERO) * object.scale)
     }
 
     /// Where the object is now; `None` on an empty table.

@@ -349,7 +349,7 @@ impl Vision {
         let present = sim.truth().object.as_ref().map(|o| o.model);
         for (m, model) in sim.world().models.iter().enumerate() {
             let is_object = matches!(model.role, Role::Object(_));
-            if (is_object && Some(m) != present) || model.role == Role::Distractor {
+            if is_object && Some(m) != present {
                 continue;
             }
             let scale = sim.placements()[m].scale;

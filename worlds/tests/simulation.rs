@@ -209,6 +209,10 @@ fn the_emergency_stop_holds_at_once() {
     let arm = sim.controller_mut("arm").expect("an arm");
     assert!(matches!(&arm.take_finished()[..], [(_, Outcome::Stopped)]));
     assert!(arm.start(&g, now).is_err());
+    // A new scene does not release it.
+    sim.randomise(&SceneRequest::default()).expect("a scene");
+    let arm = sim.controller_mut("arm").expect("an arm");
+    assert!(arm.start(&g, now).is_err());
     sim.set_stopped(false);
     start(&mut sim, "arm", &g);
 }

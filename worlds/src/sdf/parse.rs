@@ -167,10 +167,7 @@ fn role(element: El<'_, '_>) -> Result<Role, SdfError> {
     if let Some(object) = element.own("object").next() {
         return Ok(Role::Object(object.need_attribute("class")?.to_owned()));
     }
-    Ok(match element.own("distractor").next() {
-        Some(_) => Role::Distractor,
-        None => Role::Fixture,
-    })
+    Ok(Role::Fixture)
 }
 
 fn link(element: El<'_, '_>, pose: Pose) -> Result<Link, SdfError> {
