@@ -6,6 +6,8 @@ use crate::payload::Payload;
 use hdrhistogram::Histogram;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// One node instance to run.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -87,6 +89,9 @@ pub struct RunOptions {
     pub duration_ns: Option<i64>,
     /// Who watches.
     pub observer: Box<dyn Observer>,
+    /// Set from another thread (by Ctrl-C, say) it ends the run in good order: the
+    /// recording is closed.
+    pub stop: Arc<AtomicBool>,
 }
 
 impl Default for RunOptions {
@@ -95,8 +100,20 @@ impl Default for RunOptions {
             record: None,
             duration_ns: None,
             observer: Box::new(Blind),
+            stop: Arc::default(),
         }
     }
+}
+
+/// Why a run ended that no node ended.
+pub(crate) fn ended_from_outside(stop: &AtomicBool) -> String {
+    let interrupted = stop.load(Ordering::Relaxed);
+    if interrupted {
+        "interrupted"
+    } else {
+        "time is up"
+    }
+    .to_owned()
 }
 
 /// What a run was.
@@ -104,7 +121,8 @@ impl Default for RunOptions {
 pub struct RunReport {
     /// Why it ended.
     pub ended: String,
-    /// True when a node asked for the end, false when time was up.
+    /// True when a node asked for the end, false when time was up or the run was
+    /// interrupted.
     pub finished: bool,
     /// Simulated (or real) seconds.
     pub sim_s: f64,

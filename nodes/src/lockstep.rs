@@ -7,12 +7,14 @@
 
 use crate::diagnostics;
 use crate::graph::{Delivery, Graph};
-use crate::host::{HostError, NodeSpec, Observer, RunOptions, RunReport};
+use crate::host::{HostError, NodeSpec, Observer, RunOptions, RunReport, ended_from_outside};
 use crate::node::{Input, Output};
 use crate::payload::Payload;
 use crate::recording::Recorder;
 use crate::slot::Slot;
 use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 /// More exchanges than this at one moment mean that nodes answer each other for ever.
@@ -36,6 +38,7 @@ struct Lockstep {
     observer: Box<dyn Observer>,
     now_ns: i64,
     end_ns: i64,
+    stop: Arc<AtomicBool>,
     published: Vec<u64>,
     exchanges: u32,
     ended: Option<String>,
@@ -56,6 +59,7 @@ impl Lockstep {
             queue: VecDeque::with_capacity(256),
             recorder,
             observer: options.observer,
+            stop: options.stop,
             now_ns: 0,
             end_ns: options.duration_ns.unwrap_or(i64::MAX),
             exchanges: 0,
@@ -70,7 +74,7 @@ impl Lockstep {
         }
         self.drain()?;
         let mut diagnostics_ns = DIAGNOSTICS_NS;
-        while self.ended.is_none() {
+        while self.ended.is_none() && !self.stop.load(Ordering::Relaxed) {
             let Some(due_ns) = self.slots.iter().filter_map(Slot::next_due_ns).min() else {
                 self.ended = Some("no timer is running any more".into());
                 break;
@@ -228,7 +232,7 @@ impl Lockstep {
         }
         let mut report = RunReport {
             finished: self.ended.is_some(),
-            ended: self.ended.take().unwrap_or_else(|| "time is up".into()),
+            ended: (self.ended.take()).unwrap_or_else(|| ended_from_outside(&self.stop)),
             sim_s: self.now_ns as f64 / 1e9,
             wall_s,
             ..RunReport::default()

@@ -8,7 +8,7 @@
 
 use crate::diagnostics;
 use crate::graph::{Delivery, Graph, Instance};
-use crate::host::{HostError, Latency, NodeSpec, RunOptions, RunReport};
+use crate::host::{HostError, Latency, NodeSpec, RunOptions, RunReport, ended_from_outside};
 use crate::node::{Input, Level, Output};
 use crate::payload::Payload;
 use crate::recording::Recorder;
@@ -63,6 +63,7 @@ fn run_graph(
             });
         threads.push(thread.map_err(|e| HostError::Graph(format!("{name}: no thread: {e}")))?);
     }
+    let stop = Arc::clone(&options.stop);
     let witnessed = witness_run(&shared, events, &threads, recorder, options, begun_ns);
     shared.stop();
     let mut report = RunReport::default();
@@ -80,7 +81,7 @@ fn run_graph(
     shared.account(&mut report);
     let ended = lock(&shared.ended).take();
     report.finished = ended.is_some();
-    report.ended = ended.unwrap_or_else(|| "time is up".into());
+    report.ended = ended.unwrap_or_else(|| ended_from_outside(&stop));
     report.wall_s = (shared.clock.now_ns() - begun_ns) as f64 / 1e9;
     report.sim_s = report.wall_s;
     report.unrecorded = shared.unrecorded.load(Ordering::Relaxed);
@@ -492,6 +493,7 @@ fn witness_run(
     let end_ns = options
         .duration_ns
         .map_or(i64::MAX, |d| begun_ns.saturating_add(d));
+    let stop = Arc::clone(&options.stop);
     let mut witness = |what: Witnessed| -> Result<(), HostError> {
         show(shared, &mut options, &what);
         match &mut recorder {
@@ -499,7 +501,12 @@ fn witness_run(
             None => Ok(()),
         }
     };
-    while lock(&shared.ended).is_none() && shared.clock.now_ns() < end_ns {
+    let goes_on = || {
+        lock(&shared.ended).is_none()
+            && shared.clock.now_ns() < end_ns
+            && !stop.load(Ordering::Relaxed)
+    };
+    while goes_on() {
         if let Ok(what) = events.recv_timeout(Duration::from_millis(20)) {
             witness(what)?;
         }

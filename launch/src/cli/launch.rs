@@ -10,6 +10,8 @@ use console::{Console, Watch};
 use outcome::Outcome;
 use saccade_nodes::{Level, NodeSpec, RunOptions, lockstep, realtime, registry, replay};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The package our nodes are in, as launch files name it.
 const PACKAGE: &str = "saccade_nodes";
@@ -222,6 +224,7 @@ fn execute(args: &LaunchArgs, file: &Path, launch: &Launch, specs: &[NodeSpec]) 
         record: recording.clone(),
         duration_ns,
         observer: Box::new(watch),
+        stop: stop_on_ctrl_c()?,
     };
     let run = if args.realtime {
         realtime::run(specs, options)
@@ -256,6 +259,20 @@ fn execute(args: &LaunchArgs, file: &Path, launch: &Launch, specs: &[NodeSpec]) 
         outcome.print()?;
     }
     Ok(exit(&outcome, expected))
+}
+
+/// What Ctrl-C sets: the run ends in good order, with its report. A second Ctrl-C
+/// ends the process at once.
+fn stop_on_ctrl_c() -> Result<Arc<AtomicBool>, CliError> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let set = Arc::clone(&stop);
+    ctrlc::set_handler(move || {
+        if set.swap(true, Ordering::Relaxed) {
+            std::process::exit(130);
+        }
+    })
+    .context("listening to Ctrl-C")?;
+    Ok(stop)
 }
 
 /// Makes the folder of a file, and says which where it was not there before.
