@@ -53,8 +53,8 @@ pub use frames::{FrameError, FrameToEvents};
 pub use params::{EventCameraParams, ParamError};
 
 use crate::render::{self, Camera, Light, Pose, Rect, RenderError, Scene, Scratch};
-use motion::Snapshot;
 pub(crate) use motion::{CAMERA_STILL_PX, camera_motion_px};
+use motion::{Change, Snapshot};
 use pixels::PixelArray;
 use saccade_msgs::Event;
 
@@ -182,7 +182,7 @@ impl EventCamera {
         camera_pose: &Pose,
     ) -> Result<(), EventCameraError> {
         motion::check_finite(scene, camera_pose)?;
-        self.render(scene, camera_pose, self.camera.full())?;
+        self.render(scene, camera_pose, Change::Whole)?;
         self.pixels.reset(t_us, noise_seed, &self.luminance);
         self.sampled.set(scene, camera_pose);
         self.last.set(scene, camera_pose);
@@ -234,7 +234,7 @@ impl EventCamera {
         let first = out.len();
         self.pixels.begin_step(t_us, out);
         if t_us > t0_us
-            && let Some(region) = self.region_to_render(scene, camera_pose)
+            && let Some(change) = self.what_to_render(scene, camera_pose)
         {
             let parts = self.parts(scene, camera_pose);
             for part in 1..parts {
@@ -245,17 +245,15 @@ impl EventCamera {
                     t0_us as f64 + (t_us - t0_us) as f64 * f64::from(s),
                     between,
                     &pose,
-                    region,
+                    change,
                     out,
                 )?;
             }
-            self.sample(t_us as f64, scene, camera_pose, region, out)?;
+            self.sample(t_us as f64, scene, camera_pose, change, out)?;
             // What was not rendered still shows the camera's old pose.
-            let whole = region == self.camera.full();
-            let seen_from = if whole {
-                *camera_pose
-            } else {
-                self.sampled.camera
+            let seen_from = match change {
+                Change::Whole => *camera_pose,
+                Change::Bodies(_) => self.sampled.camera,
             };
             self.sampled.set(scene, &seen_from);
         }
@@ -267,14 +265,16 @@ impl EventCamera {
     }
 
     /// What has to be rendered again, if anything.
-    fn region_to_render(&self, scene: &Scene, camera_pose: &Pose) -> Option<Rect> {
+    fn what_to_render(&self, scene: &Scene, camera_pose: &Pose) -> Option<Change> {
         let motion = self
             .sampled
             .motion_to(scene, camera_pose, &self.camera, self.nearest);
-        let still = motion.region != Some(self.camera.full());
-        let patience = if still { BODY_MOTION } else { 1.0 };
+        let patience = match motion.change? {
+            Change::Whole => 1.0,
+            Change::Bodies(_) => BODY_MOTION,
+        };
         (motion.pixels > 0.0 && motion.pixels >= self.params.min_motion_px * patience)
-            .then_some(motion.region)?
+            .then_some(motion.change)?
     }
 
     /// How many parts this step must be cut into.
@@ -291,50 +291,41 @@ impl EventCamera {
         t_us: f64,
         scene: &Scene,
         camera_pose: &Pose,
-        region: Rect,
+        change: Change,
         out: &mut Vec<Event>,
     ) -> Result<(), EventCameraError> {
-        self.render(scene, camera_pose, region)?;
+        let region = self.render(scene, camera_pose, change)?;
         self.pixels.ramp(t_us, &self.luminance, region, out);
         Ok(())
     }
 
+    /// Renders what changed, and says which part of the image that is.
     fn render(
         &mut self,
         scene: &Scene,
         camera_pose: &Pose,
-        region: Rect,
-    ) -> Result<(), RenderError> {
-        let whole = region == self.camera.full();
-        if whole {
-            render::render_luminance(
-                scene,
-                &self.camera,
-                camera_pose,
-                None,
-                &mut self.scratch,
-                &mut self.luminance,
-            )?;
-        } else {
-            // All parts of the image are seen from one place.
-            render::render_moving_luminance(
-                scene,
-                &self.camera,
-                &self.sampled.camera,
-                region,
-                &mut self.scratch,
-                &mut self.luminance,
-            )?;
+        change: Change,
+    ) -> Result<Rect, RenderError> {
+        let (camera, scratch, image) = (&self.camera, &mut self.scratch, &mut self.luminance);
+        match change {
+            Change::Whole => {
+                render::render_luminance(scene, camera, camera_pose, None, scratch, image)?;
+                self.nearest = scratch.nearest();
+            }
+            Change::Bodies(region) => {
+                // All parts of the image are seen from one place.
+                let seen_from = &self.sampled.camera;
+                render::render_moving_luminance(scene, camera, seen_from, region, scratch, image)?;
+                self.nearest = self.nearest.min(scratch.nearest());
+            }
         }
-        let nearest = self.scratch.nearest();
-        self.nearest = if whole {
-            nearest
-        } else {
-            self.nearest.min(nearest)
+        let region = match change {
+            Change::Whole => self.camera.full(),
+            Change::Bodies(region) => region,
         };
         self.stats.renders += 1;
         self.stats.pixels += region.area();
-        Ok(())
+        Ok(region)
     }
 }
 

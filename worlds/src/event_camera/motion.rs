@@ -16,7 +16,16 @@ pub(super) struct Motion {
     /// Bound on the displacement of any point of the image, in pixels.
     pub pixels: f32,
     /// What changed; `None` if nothing visible did.
-    pub region: Option<Rect>,
+    pub change: Option<Change>,
+}
+
+/// Which part of an image shows something new.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Change {
+    /// The camera moved: all of it.
+    Whole,
+    /// Bodies moved before a still camera, in this rectangle.
+    Bodies(Rect),
 }
 
 impl Snapshot {
@@ -81,12 +90,14 @@ impl Snapshot {
                 by_bodies = by_bodies.max(pixels * shadow_stretch / nearest);
             }
         }
-        if by_camera > CAMERA_STILL_PX {
-            region = Some(camera.full());
-        }
+        let change = if by_camera > CAMERA_STILL_PX {
+            Some(Change::Whole)
+        } else {
+            region.map(Change::Bodies)
+        };
         Motion {
             pixels: by_camera + by_bodies,
-            region,
+            change,
         }
     }
 }
