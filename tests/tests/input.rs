@@ -402,7 +402,6 @@ fn goals_and_scenes_that_cannot_be_are_refused() {
             seed: 1,
             split: split.into(),
             label: label.into(),
-            ..randomise::Request::default()
         };
         let payload = Payload::new(request);
         let input = Input::Request {
