@@ -119,6 +119,7 @@ struct Document<'a> {
 /// A picture cannot be drawn or a file cannot be written.
 pub fn write(folder: &Path, run: &Run, seen: &Seen) -> Result<PathBuf, ReportError> {
     let summary = Summary::new(&seen.trials);
+    remove_pictures(folder);
     if !seen.trials.is_empty() {
         plots::save(&confusion(&summary), &folder.join("confusion.png"))?;
     }
@@ -145,6 +146,22 @@ pub fn write(folder: &Path, run: &Run, seen: &Seen) -> Result<PathBuf, ReportErr
         html::page(run, &summary, &seen.trials, &pictured).as_bytes(),
     )?;
     Ok(page)
+}
+
+/// Removes the pictures of an earlier report in this folder, those that its
+/// `report.json` lists and nothing else.
+fn remove_pictures(folder: &Path) {
+    let Ok(text) = std::fs::read(folder.join("report.json")) else {
+        return;
+    };
+    let old: serde_json::Value = serde_json::from_slice(&text).unwrap_or_default();
+    let pictures = old["pictures"].as_array().map_or(&[][..], Vec::as_slice);
+    for name in pictures.iter().filter_map(|p| p[1].as_str()) {
+        if name.starts_with("trial_") && !name.contains(['/', '\\']) {
+            // What cannot be removed stays: the new page does not show it.
+            let _ = std::fs::remove_dir_all(folder.join(name));
+        }
+    }
 }
 
 fn confusion(summary: &Summary) -> Confusion {
@@ -244,6 +261,11 @@ mod tests {
         let json: serde_json::Value = serde_json::from_slice(&json).expect("JSON");
         assert_eq!(json["trials"].as_array().map(Vec::len), Some(2));
         assert_eq!(json["summary"]["grasped"]["successes"], 2);
+        let stale = folder.path().join("trial_0001_ball_success");
+        assert!(stale.is_dir());
+        collector::tests::play(&collector, 1_000_000_000, "ball", true);
+        write(folder.path(), &run, &collector.take()).expect("written again");
+        assert!(!stale.exists(), "pictures of the report before are gone");
         let pictures = folder.path().join("trial_0000_ball_success");
         for name in [
             "overview",
@@ -259,6 +281,8 @@ mod tests {
         }
         let left = std::fs::read_dir(&pictures).expect("folder").count();
         assert_eq!(left, 7, "no temporary file is left");
+        write(folder.path(), &run, &Seen::default()).expect("written again");
+        assert!(!pictures.exists(), "pictures of the report before are gone");
     }
 
     #[test]
