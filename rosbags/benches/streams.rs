@@ -39,7 +39,9 @@ impl Evt3 {
             bytes: Vec::new(),
             events: 0,
         };
-        [(8, 0), (6, 0), (0, 0)].map(|(kind, value)| stream.put(kind, value));
+        for kind in [8, 6, 0] {
+            stream.put(kind, 0);
+        }
         stream
     }
 

@@ -50,8 +50,7 @@ macro_rules! same {
     }};
 }
 
-/// Puts `n` words of random bits, and as many bytes of the rest moved, into
-/// `bytes` of words of `size` bytes.
+/// Replaces `n` words of `size` bytes by random bits, and cuts the end off.
 fn disturb(bytes: &mut Vec<u8>, size: usize, n: u64, random: &mut Random) {
     for _ in 0..n {
         let at = random.below((bytes.len() / size) as u64) as usize * size;

@@ -340,7 +340,7 @@ fn collect(
 ) {
     let mut held = Held::new(state);
     let same_high = words16(same_high(state));
-    let mut base = words16(state.base_x + BIAS | u16::from(state.vector_on) << 15);
+    let mut base = words16((state.base_x + BIAS) | u16::from(state.vector_on) << 15);
     let mut any_vector = _mm_setzero_si128();
     let (width, bottom) = (words16(sensor.width), words16(sensor.height - 1));
     for block in words.as_chunks::<8>().0 {
