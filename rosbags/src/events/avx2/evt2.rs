@@ -28,6 +28,8 @@ pub unsafe fn evt2(
     let width = _mm256_set1_epi32(i32::from(sensor.width));
     let height = _mm256_set1_epi32(i32::from(sensor.height));
     let address = _mm256_set1_epi32(0x7FF);
+    // Not behind the reference, where every write of events might change it.
+    let mut clock = *time;
     let mut done = 0;
     while let Some(block) = words[done..].first_chunk::<8>() {
         // SAFETY: 32 bytes are there.
@@ -40,7 +42,7 @@ pub unsafe fn evt2(
         let n = (other | 0x100).trailing_zeros() as usize;
         let outside = !lanes(inside) & ((1 << n) - 1);
 
-        let base = _mm256_set1_epi64x(time.base_us as i64);
+        let base = _mm256_set1_epi64x(clock.base_us as i64);
         for half in [0, 4] {
             // SAFETY: 16 of the 32 bytes.
             let w = unsafe { _mm_loadu_si128(block.as_ptr().add(half).cast()) };
@@ -58,9 +60,9 @@ pub unsafe fn evt2(
 
         let word = u32::from_le_bytes(block[n.min(7)]);
         let high = word >> 28 == TIME_HIGH;
-        let mut next = *time;
+        let mut next = clock;
         next.set(word);
-        let wraps = next.base_us >> 34 != time.base_us >> 34;
+        let wraps = next.base_us >> 34 != clock.base_us >> 34;
         let unusual = (n < 8) & !high | high & wraps;
         if outside != 0 {
             break;
@@ -71,10 +73,11 @@ pub unsafe fn evt2(
             break;
         }
         let chosen = u64::from(high).wrapping_neg();
-        time.base_us = time.base_us & !chosen | next.base_us & chosen;
-        time.known |= high;
+        clock.base_us = clock.base_us & !chosen | next.base_us & chosen;
+        clock.known |= high;
         done += usize::from(high);
     }
+    *time = clock;
     // SAFETY: every event taken was written.
     unsafe { out.finish() };
     done
