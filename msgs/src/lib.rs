@@ -169,7 +169,11 @@ fn read_all<M: Message>(mut r: Reader<'_>) -> Result<M, CdrError> {
 }
 
 /// A pixel of an event camera saw its brightness change.
+///
+/// 16 bytes, with the fields in this order, so that decoders can write whole
+/// events with vector instructions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[repr(C)]
 pub struct Event {
     /// Time in microseconds; from which moment is the stream's affair.
     pub t_us: u64,

@@ -1,14 +1,22 @@
-//! Million events per second of the decoders on one core, best of several runs:
-//! every event's t, x, y and polarity is written to memory.
+//! Speed of the decoders on one core, in events per second, every event's t, x,
+//! y and polarity written to memory.
 //!
-//!     cargo bench -p saccade-rosbags
+//!     cargo bench -p saccade-rosbags --bench decode
+//!
+//! First the crate `evt3` and the decoders take turns on the same streams, so
+//! that a noisy machine is noisy for both; best of each, and their ratio, after
+//! comparing every event. Then criterion measures the decoders one by one.
 
+mod streams;
+
+use std::hint::black_box;
 use std::time::{Duration, Instant};
 
+use criterion::{BenchmarkId, Criterion, Throughput, criterion_group};
 use saccade_msgs::Event;
 use saccade_rosbags::events::{
-    EventBatch, Evt2Decoder, Evt2Encoder, Evt3Decoder, Evt3Encoder, Geometry, PacketDecoder,
-    PacketView, mono_packet,
+    DatDecoder, EventBatch, Evt2Decoder, Evt3Decoder, Evt21Decoder, Geometry, HalfOrder,
+    PacketDecoder, PacketView, mono_packet,
 };
 
 const SENSOR: Geometry = Geometry {
@@ -16,84 +24,133 @@ const SENSOR: Geometry = Geometry {
     height: 720,
 };
 const EVENTS: usize = 4_000_000;
-const PIECE: usize = 1 << 16;
+/// Bytes that are decoded at once, as `EventSource` does.
+const PIECE: usize = 1 << 18;
+const SEED: u64 = 1;
 
-/// Neighbours in rows, `run` at a time, `step_us` apart.
-fn events(run: u64, step_us: u64) -> Vec<Event> {
-    (0..EVENTS as u64)
-        .map(|i| {
-            let group = i / run;
-            // A stride that visits rows and columns in no simple order.
-            let place = group.wrapping_mul(0x9E37_79B9_7F4A_7C15);
-            Event {
-                t_us: group * step_us,
-                x: (place >> 40) as u16 % 1240 + (i % run) as u16,
-                y: (place >> 20) as u16 % 720,
-                on: place >> 63 != 0,
-            }
-        })
-        .collect()
-}
-
-/// Decodes all of `encoded` in pieces; best time of several.
-fn measure(
-    name: &str,
-    encoded: &[u8],
-    expected: usize,
-    mut run: impl FnMut(&[u8], &mut EventBatch) -> usize,
+/// Decodes `bytes` piece by piece over the same memory; tells `seen` of every batch.
+fn ours(
+    bytes: &[u8],
+    batch: &mut EventBatch,
+    mut decode: impl FnMut(&[u8], &mut EventBatch),
+    mut seen: impl FnMut(&[Event]),
 ) {
-    let mut best = Duration::MAX;
-    let mut batch = EventBatch::default();
-    for _ in 0..7 {
-        let start = Instant::now();
-        let mut n = 0;
-        for piece in encoded.chunks(PIECE) {
-            batch.clear();
-            n += run(piece, &mut batch);
-        }
-        best = best.min(start.elapsed());
-        assert_eq!(n, expected, "{name}");
+    for piece in bytes.chunks(PIECE) {
+        batch.clear();
+        decode(piece, batch);
+        seen(black_box(&batch.events));
     }
-    let rate = expected as f64 / best.as_secs_f64() / 1e6;
-    let size = encoded.len() as f64 / expected as f64;
-    println!("{name:12} {rate:7.0} Mev/s   {size:.1} B/event");
 }
 
-fn main() {
-    for (name, run, step_us) in [("sparse", 1, 1), ("dense", 4, 3)] {
-        let events = events(run, step_us);
-        let mut evt3 = Vec::new();
-        Evt3Encoder::new()
-            .encode(&events, &mut evt3)
-            .expect("within limits");
-        measure(&format!("evt3 {name}"), &evt3, EVENTS, {
-            let mut decoder = Evt3Decoder::new(SENSOR);
-            move |piece, batch| {
-                decoder.decode(piece, batch);
-                batch.events.len()
-            }
-        });
+fn theirs(bytes: &[u8], events: &mut Vec<evt3::CdEvent>, mut seen: impl FnMut(&[evt3::CdEvent])) {
+    let mut decoder = evt3::Evt3Decoder::new();
+    let mut triggers = Vec::new();
+    for piece in bytes.chunks(PIECE) {
+        events.clear();
+        decoder
+            .decode_bytes(piece, events, &mut triggers)
+            .expect("decodes");
+        seen(black_box(events));
     }
-    let sparse = events(1, 1);
-    let mut evt2 = Vec::new();
-    Evt2Encoder::new()
-        .encode(&sparse, &mut evt2)
-        .expect("within limits");
-    measure("evt2", &evt2, EVENTS, {
-        let mut decoder = Evt2Decoder::new(SENSOR);
-        move |piece, batch| {
-            decoder.decode(piece, batch);
-            batch.events.len()
-        }
+}
+
+/// Speeds of both on one EVT3 stream, in turns.
+fn against_evt3(name: &str, bytes: &[u8], n: usize) {
+    let evt3 = || {
+        let mut decoder = Evt3Decoder::new(SENSOR);
+        move |piece: &[u8], batch: &mut EventBatch| decoder.decode(piece, batch)
+    };
+    let mut batch = EventBatch::default();
+    let mut events = Vec::new();
+    let (mut a, mut b) = (Vec::new(), Vec::new());
+    let same = |t_us, x, y, on| Event { t_us, x, y, on };
+    ours(bytes, &mut batch, evt3(), |e| a.extend_from_slice(e));
+    theirs(bytes, &mut events, |e| {
+        b.extend(
+            e.iter()
+                .map(|e| same(e.timestamp, e.x, e.y, e.polarity != 0)),
+        );
     });
-    let packet = mono_packet(&sparse, 0, SENSOR, 0, "").expect("fits");
-    let mut decoder = PacketDecoder::new();
-    measure("mono", &packet.events, EVENTS, |piece, batch| {
+    assert_eq!(a.len(), n);
+    assert!(a == b, "the decoders disagree on `{name}`");
+    let (mut our_best, mut their_best) = (Duration::MAX, Duration::MAX);
+    for _ in 0..15 {
+        let start = Instant::now();
+        theirs(bytes, &mut events, |_| {});
+        their_best = their_best.min(start.elapsed());
+        let start = Instant::now();
+        ours(bytes, &mut batch, evt3(), |_| {});
+        our_best = our_best.min(start.elapsed());
+    }
+    let rate = |d: Duration| n as f64 / d.as_secs_f64() / 1e6;
+    println!(
+        "evt3 {name:6} {:.1} B/event: saccade {:4.0} Mev/s, crate evt3 {:4.0} Mev/s, ratio {:.2}",
+        bytes.len() as f64 / n as f64,
+        rate(our_best),
+        rate(their_best),
+        rate(our_best) / rate(their_best),
+    );
+}
+
+fn one(
+    criterion: &mut Criterion,
+    name: &str,
+    bytes: &[u8],
+    n: usize,
+    mut decode: impl FnMut(&[u8], &mut EventBatch),
+) {
+    let mut batch = EventBatch::default();
+    let mut group = criterion.benchmark_group("decode");
+    group
+        .throughput(Throughput::Elements(n as u64))
+        .sample_size(20);
+    group.bench_function(BenchmarkId::from_parameter(name), |b| {
+        b.iter(|| ours(bytes, &mut batch, &mut decode, |_| {}));
+    });
+    group.finish();
+}
+
+fn bench(criterion: &mut Criterion) {
+    for (name, (bytes, n)) in [
+        ("evt3 sparse", streams::evt3_sparse(EVENTS, SEED)),
+        ("evt3 dense", streams::evt3_dense(EVENTS, SEED)),
+    ] {
+        let mut d = Evt3Decoder::new(SENSOR);
+        one(criterion, name, &bytes, n, |b, out| d.decode(b, out));
+    }
+    for (name, mean_us) in [("evt2, 0.2 Mev/s", 5), ("evt2, 1 Mev/s", 1)] {
+        let bytes = streams::evt2(EVENTS, mean_us, SEED);
+        let mut d = Evt2Decoder::new(SENSOR);
+        one(criterion, name, &bytes, EVENTS, |b, out| d.decode(b, out));
+    }
+    let (bytes, n) = streams::evt21(EVENTS / 4, SEED);
+    let mut d = Evt21Decoder::new(SENSOR, HalfOrder::LittleEndian);
+    one(criterion, "evt21", &bytes, n, |b, out| d.decode(b, out));
+    let bytes = streams::dat(EVENTS, SEED);
+    let mut d = DatDecoder::new(SENSOR);
+    one(criterion, "dat", &bytes, EVENTS, |b, out| d.decode(b, out));
+
+    let mut batch = EventBatch::default();
+    DatDecoder::new(SENSOR).decode(&bytes, &mut batch);
+    let events = &batch.events[..EVENTS / 4];
+    let packet = mono_packet(events, 0, SENSOR, 0, "").expect("fits");
+    let mut d = PacketDecoder::new();
+    one(criterion, "mono", &packet.events, events.len(), |b, out| {
         let view = PacketView {
-            events: piece,
+            events: b,
             ..(&packet).into()
         };
-        decoder.decode(view, batch).expect("decodes");
-        batch.events.len()
+        d.decode(view, out).expect("decodes");
     });
+}
+
+criterion_group!(benches, bench);
+
+fn main() {
+    let (sparse, n) = streams::evt3_sparse(EVENTS, SEED);
+    against_evt3("sparse", &sparse, n);
+    let (dense, n) = streams::evt3_dense(EVENTS, SEED);
+    against_evt3("dense", &dense, n);
+    benches();
+    Criterion::default().configure_from_args().final_summary();
 }

@@ -4,7 +4,11 @@ use super::{CliError, CliResult, Exit, print_json, print_line};
 use crate::plots::{self, EventImage};
 use indicatif::{ProgressBar, ProgressStyle};
 use saccade_rosbags::events::{EventBatch, EventInfo, EventSource, info};
+use std::fs::File;
+use std::hint::black_box;
+use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 /// Arguments of `saccade events`.
 #[derive(Debug, clap::Args)]
@@ -23,6 +27,20 @@ enum EventsCommand {
         /// Topic of events, where a bag has several.
         #[arg(long)]
         topic: Option<String>,
+        /// One JSON document on stdout.
+        #[arg(long)]
+        json: bool,
+    },
+    /// How fast a recording can be read and decoded: best time of several, one core.
+    Bench {
+        /// The recording.
+        file: PathBuf,
+        /// Topic of events, where a bag has several.
+        #[arg(long)]
+        topic: Option<String>,
+        /// How often it is read.
+        #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
+        runs: u32,
         /// One JSON document on stdout.
         #[arg(long)]
         json: bool,
@@ -68,7 +86,115 @@ pub fn run(args: EventsArgs) -> CliResult {
             }
             Ok(verdict(&info))
         }
+        EventsCommand::Bench {
+            file,
+            topic,
+            runs,
+            json,
+        } => {
+            let speed = Speed::measure(&file, topic.as_deref(), runs)?;
+            if json {
+                print_json(&speed)?;
+            } else {
+                print_line(speed.text(&file))?;
+            }
+            Ok(Exit::Success)
+        }
         EventsCommand::Render(args) => render(&args),
+    }
+}
+
+/// How fast a recording came in, best of several runs.
+#[derive(Debug, serde::Serialize)]
+struct Speed {
+    format: String,
+    bytes: u64,
+    events: u64,
+    /// As `events info --json` has it.
+    checksum: String,
+    runs: u32,
+    /// Reading the file's bytes, in seconds.
+    read_s: f64,
+    /// Reading, and decoding into events in memory, in seconds.
+    events_s: f64,
+    /// Million events per second, reading and decoding.
+    events_mev_s: f64,
+    /// Million events per second in what decoding adds to reading.
+    decode_mev_s: f64,
+}
+
+impl Speed {
+    fn measure(file: &Path, topic: Option<&str>, runs: u32) -> Result<Self, CliError> {
+        let info = info(file, topic)?;
+        let (mut read, mut events) = (Duration::MAX, Duration::MAX);
+        let mut bytes = 0;
+        let mut batch = EventBatch::default();
+        let mut piece = vec![0; 1 << 18];
+        for _ in 0..runs {
+            let start = Instant::now();
+            bytes = read_all(file, &mut piece).map_err(|e| {
+                CliError::failed(format!(
+                    "{}: {e} (of a bag, name the file, not its folder)",
+                    file.display()
+                ))
+            })?;
+            read = read.min(start.elapsed());
+            let start = Instant::now();
+            let mut source = EventSource::open(file, topic)?;
+            while source.next_batch(&mut batch)? {
+                black_box(&batch.events);
+            }
+            events = events.min(start.elapsed());
+        }
+        let rate = |time: Duration| info.events as f64 / time.as_secs_f64().max(1e-9) * 1e-6;
+        Ok(Self {
+            format: info.format,
+            bytes,
+            events: info.events,
+            checksum: format!("{:016x}", info.checksum),
+            runs,
+            read_s: read.as_secs_f64(),
+            events_s: events.as_secs_f64(),
+            events_mev_s: rate(events),
+            decode_mev_s: rate(events.saturating_sub(read)),
+        })
+    }
+
+    fn text(&self, file: &Path) -> String {
+        [
+            file.display().to_string(),
+            format!("format    {}", self.format),
+            format!("checksum  {} ({} events)", self.checksum, self.events),
+            format!(
+                "reading   {:.6} s ({:.0} MB/s)",
+                self.read_s,
+                self.bytes as f64 / self.read_s.max(1e-9) * 1e-6
+            ),
+            format!(
+                "events    {:.6} s ({:.1} Mev/s, reading and decoding)",
+                self.events_s, self.events_mev_s
+            ),
+            format!(
+                "decoding  {:.1} Mev/s (in what it adds to reading)",
+                self.decode_mev_s
+            ),
+            format!("best of {} runs, one core", self.runs),
+        ]
+        .join("\n")
+    }
+}
+
+/// Reads a file from start to end; returns how many bytes it has.
+fn read_all(file: &Path, piece: &mut [u8]) -> std::io::Result<u64> {
+    let mut file = File::open(file)?;
+    let mut bytes = 0;
+    loop {
+        let n = file.read(piece)?;
+        if n == 0 {
+            return Ok(bytes);
+        }
+        bytes += n as u64;
+        black_box(&piece[..n]);
     }
 }
 

@@ -4,7 +4,7 @@
 use saccade_msgs::Event;
 
 use super::words::Words;
-use super::{DecodeCounts, EventBatch, Geometry};
+use super::{DecodeCounts, EventBatch, Geometry, has_vectors};
 
 /// Decodes the events of a DAT file.
 #[derive(Debug, Clone)]
@@ -14,6 +14,7 @@ pub struct DatDecoder {
     rounds_us: u64,
     last: u32,
     counts: DecodeCounts,
+    pub(super) vectors: bool,
 }
 
 impl DatDecoder {
@@ -26,6 +27,7 @@ impl DatDecoder {
             rounds_us: 0,
             last: 0,
             counts: DecodeCounts::default(),
+            vectors: has_vectors(),
         }
     }
 
@@ -47,6 +49,24 @@ impl DatDecoder {
     }
 
     fn decode_words(&mut self, words: &[[u8; 8]], out: &mut EventBatch) {
+        let mut rest = words;
+        #[cfg(target_arch = "x86_64")]
+        if self.vectors {
+            while rest.len() >= 4 {
+                let (last, events) = (&mut self.last, &mut out.events);
+                // SAFETY: `vectors` says that the CPU has the instructions.
+                let done =
+                    unsafe { super::avx2::dat(rest, self.rounds_us, last, self.geometry, events) };
+                let (unusual, later) = rest[done..].split_at((rest.len() - done).min(4));
+                self.decode_portably(unusual, out);
+                rest = later;
+            }
+        }
+        self.decode_portably(rest, out);
+    }
+
+    /// One event after the other.
+    fn decode_portably(&mut self, words: &[[u8; 8]], out: &mut EventBatch) {
         out.events.reserve(words.len());
         for &bytes in words {
             let word = u64::from_le_bytes(bytes);

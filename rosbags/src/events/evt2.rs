@@ -7,7 +7,7 @@
 use saccade_msgs::Event;
 
 use super::words::Words;
-use super::{DecodeCounts, EventBatch, EventError, Geometry, Trigger};
+use super::{DecodeCounts, EventBatch, EventError, Geometry, Trigger, has_vectors};
 
 pub(super) const CD_OFF: u32 = 0x0;
 pub(super) const CD_ON: u32 = 0x1;
@@ -47,6 +47,7 @@ pub struct Evt2Decoder {
     words: Words<4>,
     time: HighTime,
     counts: DecodeCounts,
+    pub(super) vectors: bool,
 }
 
 impl Evt2Decoder {
@@ -58,6 +59,7 @@ impl Evt2Decoder {
             words: Words::default(),
             time: HighTime::default(),
             counts: DecodeCounts::default(),
+            vectors: has_vectors(),
         }
     }
 
@@ -86,17 +88,35 @@ impl Evt2Decoder {
     }
 
     fn decode_words(&mut self, words: &[[u8; 4]], out: &mut EventBatch) {
-        let Geometry { width, height } = self.geometry;
         let skip = if self.time.known {
             0
         } else {
             self.skip_to_time(words)
         };
+        let mut rest = &words[skip..];
+        #[cfg(target_arch = "x86_64")]
+        if self.vectors {
+            while rest.len() >= 8 {
+                // SAFETY: `vectors` says that the CPU has the instructions.
+                let done = unsafe {
+                    super::avx2::evt2(rest, &mut self.time, self.geometry, &mut out.events)
+                };
+                let (unusual, later) = rest[done..].split_at((rest.len() - done).min(8));
+                self.decode_portably(unusual, out);
+                rest = later;
+            }
+        }
+        self.decode_portably(rest, out);
+    }
+
+    /// One word after the other, from a `TIME_HIGH` on.
+    fn decode_portably(&mut self, words: &[[u8; 4]], out: &mut EventBatch) {
+        let Geometry { width, height } = self.geometry;
         let mut time = self.time;
         let mut outside = 0u64;
         let mut unknown = 0u64;
-        out.events.reserve(words.len() - skip);
-        for &bytes in &words[skip..] {
+        out.events.reserve(words.len());
+        for &bytes in words {
             let word = u32::from_le_bytes(bytes);
             let kind = word >> 28;
             match kind {

@@ -8,7 +8,7 @@ use saccade_msgs::Event;
 
 use super::evt2::{CD_OFF, CD_ON, CONTINUED, EXT_TRIGGER, HighTime, OTHERS, TIME_HIGH};
 use super::words::Words;
-use super::{DecodeCounts, EventBatch, Geometry, Trigger};
+use super::{DecodeCounts, EventBatch, Geometry, Trigger, has_vectors};
 
 /// Which half of a 64-bit word comes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -28,6 +28,7 @@ pub struct Evt21Decoder {
     words: Words<8>,
     time: HighTime,
     counts: DecodeCounts,
+    pub(super) vectors: bool,
 }
 
 impl Evt21Decoder {
@@ -40,6 +41,7 @@ impl Evt21Decoder {
             words: Words::default(),
             time: HighTime::default(),
             counts: DecodeCounts::default(),
+            vectors: has_vectors(),
         }
     }
 
@@ -68,6 +70,28 @@ impl Evt21Decoder {
     }
 
     fn decode_words(&mut self, words: &[[u8; 8]], out: &mut EventBatch) {
+        let mut rest = words;
+        #[cfg(target_arch = "x86_64")]
+        if self.vectors {
+            let swapped = self.order == HalfOrder::Swapped;
+            while !rest.is_empty() {
+                if self.time.known {
+                    let (time, events) = (&mut self.time, &mut out.events);
+                    // SAFETY: `vectors` says that the CPU has the instructions.
+                    let done =
+                        unsafe { super::avx2::evt21(rest, swapped, time, self.geometry, events) };
+                    rest = &rest[done..];
+                }
+                let (unusual, later) = rest.split_at(rest.len().min(8));
+                self.decode_portably(unusual, out);
+                rest = later;
+            }
+        }
+        self.decode_portably(rest, out);
+    }
+
+    /// One word after the other.
+    fn decode_portably(&mut self, words: &[[u8; 8]], out: &mut EventBatch) {
         for &bytes in words {
             let word = match self.order {
                 HalfOrder::LittleEndian => u64::from_le_bytes(bytes),

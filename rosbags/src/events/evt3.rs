@@ -10,7 +10,7 @@
 use saccade_msgs::Event;
 
 use super::words::Words;
-use super::{DecodeCounts, EventBatch, EventError, Geometry, Trigger};
+use super::{DecodeCounts, EventBatch, EventError, Geometry, Trigger, has_vectors};
 
 const ADDR_Y: u16 = 0x0;
 const ADDR_X: u16 = 0x2;
@@ -35,8 +35,8 @@ const HALF_HIGH: u64 = HIGHS / 2;
 /// over a wrap, not a jump of 16 s ahead.
 const JITTER_HIGH: u64 = 16;
 /// Bit 11: polarity, beside a column in bits 10-0.
-const POLARITY: u16 = 1 << 11;
-const ADDRESS: u16 = POLARITY - 1;
+pub(super) const POLARITY: u16 = 1 << 11;
+pub(super) const ADDRESS: u16 = POLARITY - 1;
 
 /// Decodes an EVT3 stream; see the [module](self).
 #[derive(Debug, Clone)]
@@ -46,20 +46,21 @@ pub struct Evt3Decoder {
     state: State,
     synced: Synced,
     counts: DecodeCounts,
+    pub(super) vectors: bool,
 }
 
 /// What words leave for those that follow.
 #[derive(Debug, Clone, Copy)]
-struct State {
+pub(super) struct State {
     /// Whole rounds of the clock and `TIME_HIGH`, µs.
-    base_us: u64,
+    pub base_us: u64,
     /// `base_us` and `TIME_LOW`.
-    t_us: u64,
-    y: u16,
+    pub t_us: u64,
+    pub y: u16,
     /// Columns below this are inside: the width, or 0 while the row is outside.
     width: u16,
-    base_x: u16,
-    vector_on: bool,
+    pub base_x: u16,
+    pub vector_on: bool,
 }
 
 /// Which parts of the state the stream has told since its start or a loss.
@@ -102,6 +103,7 @@ impl Evt3Decoder {
             },
             synced: Synced::default(),
             counts: DecodeCounts::default(),
+            vectors: has_vectors(),
         }
     }
 
@@ -140,9 +142,28 @@ impl Evt3Decoder {
         self.decode_synced(&words[skip..], out);
     }
 
-    /// The main loop. The state lives in locals, which the compiler keeps in
-    /// registers; the row's check against the sensor is folded into `width`.
+    /// Words after which all state is known.
     fn decode_synced(&mut self, words: &[[u8; 2]], out: &mut EventBatch) {
+        #[cfg(target_arch = "x86_64")]
+        if self.vectors {
+            let mut rest = words;
+            while rest.len() >= 8 {
+                // SAFETY: `vectors` says that the CPU has the instructions.
+                let done = unsafe {
+                    super::avx2::evt3(rest, &mut self.state, self.geometry, &mut out.events)
+                };
+                let (unusual, later) = rest[done..].split_at((rest.len() - done).min(8));
+                self.decode_portably(unusual, out);
+                rest = later;
+            }
+            return self.decode_portably(rest, out);
+        }
+        self.decode_portably(words, out);
+    }
+
+    /// One word after the other. The state lives in locals, which the compiler
+    /// keeps in registers; the row's check against the sensor is folded into `width`.
+    fn decode_portably(&mut self, words: &[[u8; 2]], out: &mut EventBatch) {
         let mut s = self.state;
         let mut outside = 0u64;
         let mut unknown = 0u64;
@@ -221,7 +242,7 @@ impl Evt3Decoder {
 }
 
 impl State {
-    fn set_row(&mut self, word: u16, geometry: Geometry) {
+    pub fn set_row(&mut self, word: u16, geometry: Geometry) {
         self.y = word & ADDRESS;
         self.width = if self.y < geometry.height {
             geometry.width

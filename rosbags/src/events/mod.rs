@@ -5,6 +5,8 @@
 //! anywhere), keeps its state from piece to piece, appends to an
 //! [`EventBatch`], and counts in [`DecodeCounts`] what it could not use.
 
+#[cfg(target_arch = "x86_64")]
+mod avx2;
 mod dat;
 mod evt2;
 mod evt21;
@@ -73,6 +75,14 @@ impl Geometry {
         width: u16::MAX,
         height: u16::MAX,
     };
+}
+
+/// Whether the decoders may use the vector instructions of this CPU.
+fn has_vectors() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    return avx2::available();
+    #[cfg(not(target_arch = "x86_64"))]
+    false
 }
 
 /// What a decoder met and could not turn into events.
@@ -156,3 +166,9 @@ impl EventError {
         }
     }
 }
+
+#[cfg(test)]
+mod portable_tests;
+#[cfg(test)]
+#[path = "../../benches/streams.rs"]
+mod streams;
