@@ -43,7 +43,7 @@ impl BagReader {
             Format::Ros1Bag => Self::Ros1(Ros1Reader::open(&path)?),
             Format::Sqlite => Self::Sqlite(SqliteReader::open(&path)?),
             Format::Mcap => Self::Mcap(Box::new(McapReader::open(&path)?)),
-            Format::Prophesee => {
+            _ => {
                 return Err(BagError::Unsupported {
                     path,
                     what: "an event-camera file in place of a bag".into(),

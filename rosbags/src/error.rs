@@ -58,7 +58,8 @@ pub enum BagError {
     /// The first bytes belong to no format this crate reads.
     #[error(
         "{path}: not a recording this program knows: the file starts with {found}; \
-         expected a ROS 1 bag, a rosbag2 .db3 or .mcap, Prophesee RAW (EVT2, EVT2.1, EVT3) or DAT"
+         expected a ROS 1 bag, a rosbag2 .db3 or .mcap, Prophesee RAW (EVT2, EVT2.1, EVT3) or DAT, \
+         AEDAT 4, Event Stream, or the extension .bin (N-MNIST)"
     )]
     UnknownFormat {
         /// The file.

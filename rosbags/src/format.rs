@@ -1,4 +1,5 @@
-//! Which format a file has, told from its content.
+//! Which format a file has, told from its content; by its extension where the
+//! format has no mark of its own.
 
 use std::fs::File;
 use std::io::Read;
@@ -17,9 +18,40 @@ pub enum Format {
     Mcap,
     /// Prophesee RAW or DAT: starts with `%` header lines.
     Prophesee,
+    /// AEDAT 4 (iniVation DV).
+    Aedat4,
+    /// Event Stream (`.es`).
+    EventStream,
+    /// N-MNIST: `.bin`, no mark in the content.
+    Nmnist,
 }
 
-/// Finds the format of `path` from its first bytes. Of a rosbag2 directory the
+impl Format {
+    /// What the first bytes of a file say.
+    fn of_content(head: &[u8]) -> Option<Self> {
+        let marks: [(&[u8], Self); 6] = [
+            (b"#ROSBAG V", Self::Ros1Bag),
+            (b"SQLite format 3\0", Self::Sqlite),
+            (mcap::MAGIC, Self::Mcap),
+            (b"% ", Self::Prophesee),
+            (b"#!AER-DAT4.0", Self::Aedat4),
+            (b"Event Stream", Self::EventStream),
+        ];
+        let found = marks.iter().find(|(mark, _)| head.starts_with(mark));
+        found.map(|(_, format)| *format)
+    }
+
+    /// What the extension says, of formats that nothing else tells.
+    fn of_extension(path: &Path) -> Option<Self> {
+        match path.extension()?.to_str()?.to_ascii_lowercase().as_str() {
+            "bin" => Some(Self::Nmnist),
+            _ => None,
+        }
+    }
+}
+
+/// Finds the format of `path` from its first bytes, or where they say nothing
+/// from its extension. Of a rosbag2 directory the
 /// one storage file in it is taken; the path returned is that of the file.
 ///
 /// # Errors
@@ -37,21 +69,13 @@ pub fn detect(path: &Path) -> Result<(Format, PathBuf)> {
         .take(16)
         .read_to_end(&mut head)
         .map_err(|e| BagError::io(&path, "read", e))?;
-    let format = if head.starts_with(b"#ROSBAG V") {
-        Format::Ros1Bag
-    } else if head.starts_with(b"SQLite format 3\0") {
-        Format::Sqlite
-    } else if head.starts_with(mcap::MAGIC) {
-        Format::Mcap
-    } else if head.starts_with(b"% ") {
-        Format::Prophesee
-    } else {
-        return Err(BagError::UnknownFormat {
+    match Format::of_content(&head).or_else(|| Format::of_extension(&path)) {
+        Some(format) => Ok((format, path)),
+        None => Err(BagError::UnknownFormat {
             path,
             found: printable(&head),
-        });
-    };
-    Ok((format, path))
+        }),
+    }
 }
 
 fn storage_file(dir: &Path) -> Result<PathBuf> {

@@ -106,3 +106,28 @@ fn dat() {
     assert_eq!((info.events, info.on), (2009, 1350));
     assert_eq!(info.t_last_us, Some(99_952));
 }
+
+#[test]
+fn aedat4() {
+    let Some(info) = read("sample.aedat4") else {
+        return;
+    };
+    assert_clean(&info);
+    assert_eq!(info.format, "aedat4");
+    assert_eq!((info.width, info.height), (320, 240));
+    assert_eq!(info.events, 111_954);
+}
+
+#[test]
+fn n_mnist() {
+    let Some(info) = read("sample_nmnist.bin") else {
+        return;
+    };
+    assert_clean(&info);
+    assert_eq!((info.width, info.height), (34, 34));
+    assert_eq!(info.events, 4325);
+    assert_eq!(
+        (info.t_first_us, info.t_last_us),
+        (Some(654), Some(311_175))
+    );
+}

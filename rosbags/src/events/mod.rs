@@ -5,27 +5,38 @@
 //! anywhere), keeps its state from piece to piece, appends to an
 //! [`EventBatch`], and counts in [`DecodeCounts`] what it could not use.
 
+mod aedat4;
+mod bytes;
 #[cfg(target_arch = "x86_64")]
 mod avx2;
 mod dat;
+mod event_stream;
 mod evt2;
 mod evt21;
 mod evt3;
+mod flatbuffer;
 mod info;
 mod libcaer;
 mod libcaer_cmp;
 mod mono;
+mod nmnist;
 mod packet;
 mod raw_file;
 mod source;
 mod words;
 
+#[cfg(test)]
+mod file_tests;
+
+pub use aedat4::{Aedat4Compression, write_aedat4};
 pub use dat::DatDecoder;
+pub use event_stream::write_event_stream;
 pub use evt2::{Evt2Decoder, Evt2Encoder};
 pub use evt3::{Evt3Decoder, Evt3Encoder};
 pub use evt21::{Evt21Decoder, HalfOrder};
 pub(crate) use info::hash_events;
 pub use info::{EventInfo, info};
+pub use nmnist::write_nmnist;
 pub use packet::{PacketCounts, PacketDecoder, PacketView, encode_mono, mono_packet};
 pub use raw_file::{RawEncoding, RawHeader, write_raw_file};
 pub use source::{EventSource, SourceCounts};

@@ -8,6 +8,10 @@ use std::sync::Arc;
 use saccade_msgs::event_camera_msgs::EventPacket;
 use saccade_msgs::{Event, Message, dvs_msgs};
 
+use super::aedat4::Aedat4Reader;
+use super::bytes::{Bytes, FileReader, PIECE};
+use super::event_stream::EventStreamReader;
+use super::nmnist::NmnistReader;
 use super::{
     DatDecoder, DecodeCounts, EventBatch, Evt2Decoder, Evt3Decoder, Evt21Decoder, Geometry,
     PacketCounts, PacketDecoder, PacketView, RawEncoding, RawHeader,
@@ -16,9 +20,6 @@ use crate::bag::BagReader;
 use crate::error::{BagError, Result};
 use crate::format::{Format, detect};
 use crate::message::{Connection, RawMessage};
-
-/// Bytes of a file that are decoded at once.
-const PIECE: usize = 1 << 18;
 
 /// What a source met so far.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -53,6 +54,7 @@ pub struct EventSource {
 
 enum Input {
     File(FileInput),
+    Reader(Box<dyn FileReader>),
     Topic(Box<TopicInput>),
 }
 
@@ -79,8 +81,8 @@ struct TopicInput {
 }
 
 impl EventSource {
-    /// Opens `path`. Of a bag, `topic` names the topic of events; without it the
-    /// bag must have exactly one.
+    /// Opens `path`. Of a bag, `topic` names the topic of events (of AEDAT 4 the
+    /// number of the stream); without it the bag must have exactly one.
     ///
     /// # Errors
     /// If the file cannot be read, is of no known format, or the topic is not
@@ -89,13 +91,25 @@ impl EventSource {
         let (format, path) = detect(path)?;
         match (format, topic) {
             (Format::Prophesee, None) => Self::open_file(path),
-            (Format::Prophesee, Some(topic)) => Err(BagError::NoTopic {
-                path,
-                what: format!("topic `{topic}` was asked for"),
-                has: "events only, no topics (it is no bag)".into(),
-            }),
-            _ => Self::open_topic(path, topic),
+            (Format::Prophesee, Some(topic)) => Err(no_topics(&path, topic)),
+            (Format::Ros1Bag | Format::Sqlite | Format::Mcap, _) => Self::open_topic(path, topic),
+            _ => Self::open_reader(format, path, topic),
         }
+    }
+
+    fn open_reader(format: Format, path: PathBuf, topic: Option<&str>) -> Result<Self> {
+        let bytes = || {
+            let file = File::open(&path).map_err(|e| BagError::io(&path, "open", e))?;
+            Ok(Bytes::new(&path, Box::new(file)))
+        };
+        let (name, reader) = file_reader(format, bytes, topic)?;
+        Ok(Self {
+            format: name.into(),
+            geometry: reader.geometry(),
+            stamp_ns: None,
+            input: Input::Reader(reader),
+            path,
+        })
     }
 
     fn open_file(path: PathBuf) -> Result<Self> {
@@ -153,7 +167,7 @@ impl EventSource {
     /// The topic, where the source is one.
     pub fn topic(&self) -> Option<&str> {
         match &self.input {
-            Input::File(_) => None,
+            Input::File(_) | Input::Reader(_) => None,
             Input::Topic(input) => Some(&input.connection.topic),
         }
     }
@@ -176,6 +190,10 @@ impl EventSource {
                 packets: PacketCounts::default(),
                 decode: input.decoder.counts(),
             },
+            Input::Reader(reader) => SourceCounts {
+                packets: PacketCounts::default(),
+                decode: reader.counts(),
+            },
             Input::Topic(input) => {
                 let packets = input.decoder.counts();
                 let mut decode = packets.decode;
@@ -194,6 +212,7 @@ impl EventSource {
         batch.clear();
         match &mut self.input {
             Input::File(input) => input.next_batch(&self.path, batch),
+            Input::Reader(reader) => reader.next_batch(batch),
             Input::Topic(input) => loop {
                 let Some(message) = input.bag.next_message()? else {
                     return Ok(false);
@@ -210,6 +229,39 @@ impl EventSource {
                 return Ok(true);
             },
         }
+    }
+}
+
+/// The reader of a file that is no bag, and the format's name. `bytes` starts
+/// the file from its first byte, as often as it is called.
+pub(super) fn file_reader(
+    format: Format,
+    bytes: impl Fn() -> Result<Bytes>,
+    topic: Option<&str>,
+) -> Result<(&'static str, Box<dyn FileReader>)> {
+    let first = bytes()?;
+    if let (Some(topic), true) = (topic, format != Format::Aedat4) {
+        return Err(no_topics(first.path(), topic));
+    }
+    Ok(match format {
+        Format::Aedat4 => ("aedat4", Box::new(Aedat4Reader::open(first, topic)?)),
+        Format::EventStream => ("es", Box::new(EventStreamReader::open(first)?)),
+        Format::Nmnist => ("nmnist", Box::new(NmnistReader::open(first, bytes()?)?)),
+        Format::Ros1Bag | Format::Sqlite | Format::Mcap | Format::Prophesee => {
+            return Err(BagError::Unsupported {
+                path: first.path().to_owned(),
+                what: format!("reading {format:?} as a plain file of events"),
+                remedy: "open it as a source of events".into(),
+            });
+        }
+    })
+}
+
+fn no_topics(path: &Path, topic: &str) -> BagError {
+    BagError::NoTopic {
+        path: path.to_owned(),
+        what: format!("topic `{topic}` was asked for"),
+        has: "events only, no topics (it is no bag)".into(),
     }
 }
 
