@@ -20,21 +20,32 @@ pub enum Format {
     Prophesee,
     /// AEDAT 4 (iniVation DV).
     Aedat4,
+    /// AEDAT 3.1 (cAER, libcaer).
+    Aedat3,
+    /// AEDAT 2 (jAER).
+    Aedat2,
     /// Event Stream (`.es`).
     EventStream,
     /// N-MNIST: `.bin`, no mark in the content.
     Nmnist,
+    /// NumPy structured array (`.npy`).
+    Npy,
+    /// Lines of text: `.csv`, `.tsv` or `.txt`, no mark in the content.
+    Text,
 }
 
 impl Format {
     /// What the first bytes of a file say.
     fn of_content(head: &[u8]) -> Option<Self> {
-        let marks: [(&[u8], Self); 6] = [
+        let marks: [(&[u8], Self); 9] = [
             (b"#ROSBAG V", Self::Ros1Bag),
             (b"SQLite format 3\0", Self::Sqlite),
             (mcap::MAGIC, Self::Mcap),
             (b"% ", Self::Prophesee),
             (b"#!AER-DAT4.0", Self::Aedat4),
+            (b"#!AER-DAT3.1", Self::Aedat3),
+            (b"#!AER-DAT2.0", Self::Aedat2),
+            (b"\x93NUMPY", Self::Npy),
             (b"Event Stream", Self::EventStream),
         ];
         let found = marks.iter().find(|(mark, _)| head.starts_with(mark));
@@ -45,6 +56,7 @@ impl Format {
     fn of_extension(path: &Path) -> Option<Self> {
         match path.extension()?.to_str()?.to_ascii_lowercase().as_str() {
             "bin" => Some(Self::Nmnist),
+            "csv" | "tsv" | "txt" => Some(Self::Text),
             _ => None,
         }
     }

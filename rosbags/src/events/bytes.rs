@@ -119,18 +119,24 @@ impl Bytes {
         Ok(())
     }
 
-    /// The next whole records of `size` bytes, up to `limit` of them and a piece;
-    /// empty at the end. Bytes that are no whole record are an error.
-    pub fn records(&mut self, size: usize, limit: u64, what: &'static str) -> Result<&[u8]> {
+    /// The next whole records of `size` bytes, up to a piece of them.
+    /// Bytes that are no whole record are an error. With a `limit`, that many must
+    /// still come; without, there are none at the end.
+    pub fn records(
+        &mut self,
+        size: usize,
+        limit: Option<u64>,
+        what: &'static str,
+    ) -> Result<&[u8]> {
         let most = (PIECE / size)
             .max(1)
-            .min(usize::try_from(limit).unwrap_or(PIECE));
+            .min(limit.map_or(PIECE, |n| usize::try_from(n).unwrap_or(PIECE)));
         if most == 0 {
             return Ok(&[]);
         }
         let here = self.peek(most * size)?.len();
         let whole = (here / size).min(most);
-        if whole == 0 && here > 0 {
+        if whole == 0 && (here > 0 || limit.is_some()) {
             return Err(self.truncated(what, size as u64, here as u64));
         }
         let at = self.used;

@@ -5,6 +5,8 @@
 //! anywhere), keeps its state from piece to piece, appends to an
 //! [`EventBatch`], and counts in [`DecodeCounts`] what it could not use.
 
+mod aedat2;
+mod aedat3;
 mod aedat4;
 mod bytes;
 #[cfg(target_arch = "x86_64")]
@@ -20,14 +22,18 @@ mod libcaer;
 mod libcaer_cmp;
 mod mono;
 mod nmnist;
+mod npy;
 mod packet;
 mod raw_file;
 mod source;
+mod text;
 mod words;
 
 #[cfg(test)]
 mod file_tests;
 
+pub use aedat2::Aedat2Convention;
+pub use aedat3::write_aedat3;
 pub use aedat4::{Aedat4Compression, write_aedat4};
 pub use dat::DatDecoder;
 pub use event_stream::write_event_stream;
@@ -37,9 +43,11 @@ pub use evt21::{Evt21Decoder, HalfOrder};
 pub(crate) use info::hash_events;
 pub use info::{EventInfo, info};
 pub use nmnist::write_nmnist;
+pub use npy::write_npy;
 pub use packet::{PacketCounts, PacketDecoder, PacketView, encode_mono, mono_packet};
 pub use raw_file::{RawEncoding, RawHeader, write_raw_file};
-pub use source::{EventSource, SourceCounts};
+pub use source::{EventSource, ReadOptions, SourceCounts};
+pub use text::write_text;
 
 use saccade_msgs::Event;
 

@@ -57,7 +57,7 @@ impl NmnistReader {
 
 impl FileReader for NmnistReader {
     fn next_batch(&mut self, batch: &mut EventBatch) -> Result<bool> {
-        let records = self.bytes.records(5, u64::MAX, "an event")?;
+        let records = self.bytes.records(5, None, "an event")?;
         for &[x, y, a, b, c] in records.as_chunks::<5>().0 {
             if y == OVERFLOW_ROW {
                 self.overflow_us += OVERFLOW_US;

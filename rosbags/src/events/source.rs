@@ -8,13 +8,17 @@ use std::sync::Arc;
 use saccade_msgs::event_camera_msgs::EventPacket;
 use saccade_msgs::{Event, Message, dvs_msgs};
 
+use super::aedat2::Aedat2Reader;
+use super::aedat3::Aedat3Reader;
 use super::aedat4::Aedat4Reader;
 use super::bytes::{Bytes, FileReader, PIECE};
 use super::event_stream::EventStreamReader;
 use super::nmnist::NmnistReader;
+use super::npy::NpyReader;
+use super::text::TextReader;
 use super::{
-    DatDecoder, DecodeCounts, EventBatch, Evt2Decoder, Evt3Decoder, Evt21Decoder, Geometry,
-    PacketCounts, PacketDecoder, PacketView, RawEncoding, RawHeader,
+    Aedat2Convention, DatDecoder, DecodeCounts, EventBatch, Evt2Decoder, Evt3Decoder, Evt21Decoder,
+    Geometry, PacketCounts, PacketDecoder, PacketView, RawEncoding, RawHeader,
 };
 use crate::bag::BagReader;
 use crate::error::{BagError, Result};
@@ -28,6 +32,13 @@ pub struct SourceCounts {
     pub packets: PacketCounts,
     /// What could not be turned into events.
     pub decode: DecodeCounts,
+}
+
+/// What a recording does not tell about itself.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ReadOptions {
+    /// What the bits of AEDAT 2 mean.
+    pub aedat2: Aedat2Convention,
 }
 
 /// Events of a file or topic, batch by batch, with memory that does not grow
@@ -88,21 +99,34 @@ impl EventSource {
     /// If the file cannot be read, is of no known format, or the topic is not
     /// there or not unique.
     pub fn open(path: &Path, topic: Option<&str>) -> Result<Self> {
+        Self::open_with(path, topic, ReadOptions::default())
+    }
+
+    /// As [`Self::open`], with what the recording does not tell.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_with(path: &Path, topic: Option<&str>, options: ReadOptions) -> Result<Self> {
         let (format, path) = detect(path)?;
         match (format, topic) {
             (Format::Prophesee, None) => Self::open_file(path),
             (Format::Prophesee, Some(topic)) => Err(no_topics(&path, topic)),
             (Format::Ros1Bag | Format::Sqlite | Format::Mcap, _) => Self::open_topic(path, topic),
-            _ => Self::open_reader(format, path, topic),
+            _ => Self::open_reader(format, path, topic, options),
         }
     }
 
-    fn open_reader(format: Format, path: PathBuf, topic: Option<&str>) -> Result<Self> {
+    fn open_reader(
+        format: Format,
+        path: PathBuf,
+        topic: Option<&str>,
+        options: ReadOptions,
+    ) -> Result<Self> {
         let bytes = || {
             let file = File::open(&path).map_err(|e| BagError::io(&path, "open", e))?;
             Ok(Bytes::new(&path, Box::new(file)))
         };
-        let (name, reader) = file_reader(format, bytes, topic)?;
+        let (name, reader) = file_reader(format, bytes, topic, options)?;
         Ok(Self {
             format: name.into(),
             geometry: reader.geometry(),
@@ -238,6 +262,7 @@ pub(super) fn file_reader(
     format: Format,
     bytes: impl Fn() -> Result<Bytes>,
     topic: Option<&str>,
+    options: ReadOptions,
 ) -> Result<(&'static str, Box<dyn FileReader>)> {
     let first = bytes()?;
     if let (Some(topic), true) = (topic, format != Format::Aedat4) {
@@ -245,6 +270,13 @@ pub(super) fn file_reader(
     }
     Ok(match format {
         Format::Aedat4 => ("aedat4", Box::new(Aedat4Reader::open(first, topic)?)),
+        Format::Aedat3 => ("aedat3", Box::new(Aedat3Reader::open(first)?)),
+        Format::Aedat2 => (
+            "aedat2",
+            Box::new(Aedat2Reader::open(first, options.aedat2)?),
+        ),
+        Format::Text => ("text", Box::new(TextReader::open(first)?)),
+        Format::Npy => ("npy", Box::new(NpyReader::open(first)?)),
         Format::EventStream => ("es", Box::new(EventStreamReader::open(first)?)),
         Format::Nmnist => ("nmnist", Box::new(NmnistReader::open(first, bytes()?)?)),
         Format::Ros1Bag | Format::Sqlite | Format::Mcap | Format::Prophesee => {
