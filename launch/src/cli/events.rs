@@ -20,7 +20,8 @@ pub struct EventsArgs {
 #[derive(Debug, clap::Subcommand)]
 enum EventsCommand {
     /// Counts, times, checksum and losses of a recording (Prophesee RAW and DAT,
-    /// ROS 1 bag, rosbag2 .db3 and .mcap).
+    /// AEDAT 2 to 4, Event Stream, N-MNIST .bin, .csv, .npy, ROS 1 bag, rosbag2
+    /// .db3 and .mcap).
     Info {
         /// The recording.
         file: PathBuf,
