@@ -115,7 +115,10 @@ fn aedat4() {
     assert_clean(&info);
     assert_eq!(info.format, "aedat4");
     assert_eq!((info.width, info.height), (320, 240));
-    assert_eq!(info.events, 111_954);
+    // As PyPI `aedat` 2.3.0 reads it.
+    assert_eq!((info.events, info.on), (111_954, 55_023));
+    assert_eq!((info.sum_x, info.sum_y), (18_342_405, 15_105_898));
+    assert_eq!(info.sum_t_us, 179_746_344_603_429_281_628);
 }
 
 #[test]
