@@ -8,9 +8,9 @@
 mod aedat2;
 mod aedat3;
 mod aedat4;
-mod bytes;
 #[cfg(target_arch = "x86_64")]
 mod avx2;
+mod bytes;
 mod dat;
 mod event_stream;
 mod evt2;
