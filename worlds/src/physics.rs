@@ -404,7 +404,14 @@ impl Physics {
         } else {
             let q = between.rotation;
             let angle = 2.0 * q.x.atan2(q.w);
-            let wrapped = angle - std::f32::consts::TAU * (angle / std::f32::consts::TAU).round();
+            let turn = std::f32::consts::TAU;
+            let wrapped = if angle > 0.5 * turn {
+                angle - turn
+            } else if angle < -0.5 * turn {
+                angle + turn
+            } else {
+                angle
+            };
             (wrapped, (b.angvel() - a.angvel()).dot(along))
         }
     }
@@ -592,6 +599,10 @@ fn mass_properties(inertial: &Inertial, scale: f32) -> MassProperties {
     )
 }
 
+/// Half the width and half the thickness of what stands for a plane, m.
+const GROUND: f32 = 50.0;
+const SLAB: f32 = 0.5;
+
 fn collider(collision: &Collision, offset: Pose, scale: f32) -> ColliderBuilder {
     let local = Pose::from_parts(collision.pose.translation * scale, collision.pose.rotation);
     let mut pose = offset * local;
@@ -606,8 +617,11 @@ fn collider(collision: &Collision, offset: Pose, scale: f32) -> ColliderBuilder 
             ColliderBuilder::cylinder(length / 2.0, radius)
         }
         Shape::Plane { normal, .. } => {
-            pose *= Pose::from_rotation(Quat::from_rotation_arc(Vec3::Y, normal));
-            ColliderBuilder::new(r::SharedShape::halfspace(Vec3::Y))
+            // A slab, not a half space, whose endless bounding box would have every
+            // collider of the world tested against it.
+            pose *= Pose::from_rotation(Quat::from_rotation_arc(Vec3::Y, normal))
+                * Pose::from_translation(Vec3::NEG_Y * SLAB);
+            ColliderBuilder::cuboid(GROUND, SLAB, GROUND)
         }
     };
     builder

@@ -226,7 +226,7 @@ pub enum Shape {
     Plane {
         /// Unit normal.
         normal: Vec3,
-        /// Extent of what is seen; the plane that touches is infinite.
+        /// Extent of what is seen; what touches is 100 m wide.
         size: [f32; 2],
     },
 }

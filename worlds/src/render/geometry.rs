@@ -133,7 +133,7 @@ impl Shape {
             Self::Cylinder {
                 radius,
                 half_length,
-            } => Some(radius.hypot(half_length)),
+            } => Some((radius * radius + half_length * half_length).sqrt()),
             Self::Box { half } => Some(half.length()),
             Self::Plane => None,
         }
