@@ -266,15 +266,20 @@ impl EventCamera {
 
     /// What has to be rendered again, if anything.
     fn what_to_render(&self, scene: &Scene, camera_pose: &Pose) -> Option<Change> {
-        let motion = self
-            .sampled
-            .motion_to(scene, camera_pose, &self.camera, self.nearest);
-        let patience = match motion.change? {
-            Change::Whole => 1.0,
-            Change::Bodies(_) => BODY_MOTION,
+        let (camera, nearest) = (&self.camera, self.nearest);
+        let bound = self.sampled.bound_to(scene, camera_pose, camera, nearest);
+        let turned = camera_motion_px(camera, &self.sampled.camera, camera_pose, nearest);
+        let patience = if turned > CAMERA_STILL_PX {
+            1.0
+        } else {
+            BODY_MOTION
         };
-        (motion.pixels > 0.0 && motion.pixels >= self.params.min_motion_px * patience)
-            .then_some(motion.change)?
+        let least = self.params.min_motion_px * patience;
+        if bound < least {
+            return None;
+        }
+        let motion = self.sampled.motion_to(scene, camera_pose, camera, nearest);
+        (motion.pixels > 0.0 && motion.pixels >= least).then_some(motion.change)?
     }
 
     /// How many parts this step must be cut into.

@@ -1,7 +1,7 @@
 //! Bounds on how far the image moves between two sets of poses.
 
 use super::EventCameraError;
-use crate::render::{self, Camera, Pose, Rect, Scene};
+use crate::render::{self, Camera, Pose, Rect, Scene, Visual};
 
 /// Poses of the camera and of all visuals at one moment.
 #[derive(Debug, Default)]
@@ -43,6 +43,23 @@ impl Snapshot {
         }
     }
 
+    /// As [`Snapshot::motion_to`], in pixels and without looking where on the screen
+    /// things are: at least as much, and quick to find.
+    pub fn bound_to(
+        &self,
+        scene: &Scene,
+        camera_pose: &Pose,
+        camera: &Camera,
+        nearest: f32,
+    ) -> f32 {
+        let nearest = nearest.max(render::NEAR);
+        let scale = BodyScale::new(scene, camera, nearest);
+        let moved = scene.visuals.iter().zip(&self.poses);
+        let moved = moved.filter(|(visual, before)| visual.pose != **before);
+        let by_bodies = moved.map(|(visual, before)| scale.pixels(visual, before, camera_pose));
+        camera_motion_px(camera, &self.camera, camera_pose, nearest) + by_bodies.fold(0.0, f32::max)
+    }
+
     /// Bounds the motion from these poses to those of `scene` and `camera_pose`.
     /// `nearest` is the depth of the closest surface in view, in metres.
     ///
@@ -57,10 +74,9 @@ impl Snapshot {
     ) -> Motion {
         let nearest = nearest.max(render::NEAR);
         let by_camera = camera_motion_px(camera, &self.camera, camera_pose, nearest);
-        let (focal, corner) = (camera.fx.max(camera.fy), corner(camera));
+        let scale = BodyScale::new(scene, camera, nearest);
 
         let lowest = render::lowest(scene.visuals.iter().map(|v| (&v.shape, &v.pose)));
-        let shadow_stretch = 1.0 / (-scene.light.direction.normalize_or_zero().z).max(0.2);
         let (mut by_bodies, mut region) = (0f32, None::<Rect>);
         for (visual, before) in scene.visuals.iter().zip(&self.poses) {
             if visual.pose == *before {
@@ -80,15 +96,7 @@ impl Snapshot {
                 (None, None) => continue,
             };
             region = Some(region.map_or(covered, |r| r.union(covered)));
-            let radius = visual.shape.bounding_radius().unwrap_or(1.0);
-            let (way, angle) = displacement(before, &visual.pose);
-            let depth = camera_pose.q.conjugate() * (visual.pose.p - camera_pose.p);
-            let depth = (depth.z - radius).max(nearest.min(0.5)).max(render::NEAR);
-            let pixels = focal * (way + angle * radius) * (1.0 + corner);
-            by_bodies = by_bodies.max(pixels / depth);
-            if visual.shadow {
-                by_bodies = by_bodies.max(pixels * shadow_stretch / nearest);
-            }
+            by_bodies = by_bodies.max(scale.pixels(visual, before, camera_pose));
         }
         let change = if by_camera > CAMERA_STILL_PX {
             Some(Change::Whole)
@@ -99,6 +107,38 @@ impl Snapshot {
             pixels: by_camera + by_bodies,
             change,
         }
+    }
+}
+
+/// What turns the motion of bodies into motion of the image.
+struct BodyScale {
+    /// Pixels per metre across, at a depth of one metre.
+    focal: f32,
+    /// How much faster than a body its shadow on a level floor may move.
+    shadow_stretch: f32,
+    nearest: f32,
+}
+
+impl BodyScale {
+    fn new(scene: &Scene, camera: &Camera, nearest: f32) -> Self {
+        Self {
+            focal: camera.fx.max(camera.fy) * (1.0 + corner(camera)),
+            shadow_stretch: 1.0 / (-scene.light.direction.normalize_or_zero().z).max(0.2),
+            nearest,
+        }
+    }
+
+    /// Bound on the motion of any point of a body or its shadow, that was at `before`.
+    fn pixels(&self, visual: &Visual, before: &Pose, camera_pose: &Pose) -> f32 {
+        let radius = visual.shape.bounding_radius().unwrap_or(1.0);
+        let (way, angle) = displacement(before, &visual.pose);
+        let depth = camera_pose.q.conjugate() * (visual.pose.p - camera_pose.p);
+        let depth = (depth.z - radius)
+            .max(self.nearest.min(0.5))
+            .max(render::NEAR);
+        let moved = self.focal * (way + angle * radius);
+        let shadow = moved * self.shadow_stretch / self.nearest;
+        (moved / depth).max(if visual.shadow { shadow } else { 0.0 })
     }
 }
 
