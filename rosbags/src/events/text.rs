@@ -88,22 +88,22 @@ impl TextReader {
 
     /// The next line with its end, not used up; `None` at the end of the file.
     fn peek_line(&mut self) -> Result<Option<&[u8]>> {
-        let at = self.bytes.offset();
-        let long = self.bytes.corrupt(
-            at,
-            format!("a line of at most {MAX_LINE} bytes"),
-            "a longer one",
-        );
         let here = self.bytes.peek(MAX_LINE)?;
         let window = &here[..here.len().min(MAX_LINE)];
-        if window.is_empty() {
+        let len = match window.iter().position(|&b| b == b'\n') {
+            Some(end) => end + 1,
+            None => window.len(),
+        };
+        if len == 0 {
             return Ok(None);
         }
-        match window.iter().position(|&b| b == b'\n') {
-            Some(end) => Ok(Some(&window[..=end])),
-            None if here.len() < MAX_LINE => Ok(Some(window)),
-            None => Err(long),
+        if len == MAX_LINE && window[len - 1] != b'\n' {
+            let expected = format!("a line of at most {MAX_LINE} bytes");
+            return Err(self
+                .bytes
+                .corrupt(self.bytes.offset(), expected, "a longer one"));
         }
+        Ok(Some(&self.bytes.peek(len)?[..len]))
     }
 }
 
