@@ -23,6 +23,13 @@ impl Outcome<'_> {
         self.host.sim_s / self.host.wall_s.max(1e-9)
     }
 
+    /// How fast the simulator alone ran, in multiples of real time.
+    fn world_speed(&self) -> Option<f64> {
+        let mut parts = self.host.profile.keys();
+        let world = parts.find_map(|part| part.strip_suffix(" physics"))?;
+        Some(self.host.sim_s / self.host.node_seconds.get(world)?.max(1e-9))
+    }
+
     /// Wall seconds of nodes and of parts within them, most first.
     fn shares(&self) -> Vec<(&str, f64)> {
         let all = self.host.node_seconds.iter().chain(&self.host.profile);
@@ -42,6 +49,7 @@ impl Outcome<'_> {
         json!({
             "run": self.run,
             "times_real_time": self.speed(),
+            "world_times_real_time": self.world_speed(),
             "health": health,
             "summary": self.summary,
             "trials": self.trials,
@@ -108,6 +116,9 @@ impl Outcome<'_> {
             if percent >= 0.1 {
                 print_line(format!("  {name:<32} {percent:5.1} %"))?;
             }
+        }
+        if let Some(speed) = self.world_speed().filter(|_| !self.realtime) {
+            print_line(format!("  the world by itself {speed:.2} times real time"))?;
         }
         Ok(())
     }
