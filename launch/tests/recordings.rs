@@ -102,6 +102,26 @@ fn a_recording_is_summed_up_the_same_in_every_format() {
 }
 
 #[test]
+fn the_bench_reads_what_info_reads() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let bag = folder.path().join("a.mcap");
+    recording(&bag, 10, &[]);
+    let info = json(&saccade(&["events", "info", text(&bag), "--json"]));
+    let output = saccade(&["events", "bench", text(&bag), "--runs", "2", "--json"]);
+    assert!(output.status.success(), "{output:?}");
+    let speed = json(&output);
+    for field in ["format", "events", "checksum"] {
+        assert_eq!(speed[field], info[field], "{field}");
+    }
+    assert_eq!(speed["runs"], 2);
+    assert!(
+        speed["events_mev_s"]
+            .as_f64()
+            .is_some_and(|rate| rate > 0.0)
+    );
+}
+
+#[test]
 fn lost_packets_have_an_exit_status_of_their_own() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("a.mcap");

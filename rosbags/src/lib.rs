@@ -10,6 +10,7 @@ mod bag;
 pub mod dataset;
 mod error;
 pub mod events;
+mod file;
 mod format;
 mod mcap;
 mod message;
@@ -19,6 +20,7 @@ mod writer;
 
 pub use bag::BagReader;
 pub use error::{BagError, Result};
+pub use file::write_atomic;
 pub use format::{Format, detect};
 pub use mcap::{McapReader, McapWriter};
 pub use message::{Connection, RawMessage, Serialization};

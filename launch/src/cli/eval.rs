@@ -4,9 +4,9 @@ use super::train::{NetworkArgs, epoch_bar, epoch_text};
 use super::{CliError, CliResult, Context, Exit, print_json, print_line};
 use crate::experiment::{Results, compare, encoder_of, load};
 use crate::plots;
-use crate::report::write_atomic;
 use saccade_engine::models::classifier::Classifier;
 use saccade_engine::models::evaluation::evaluate;
+use saccade_rosbags::write_atomic;
 use std::path::{Path, PathBuf};
 
 /// Arguments of `saccade eval`.

@@ -3,6 +3,7 @@
 use super::{CliError, CliResult, Context, Exit, print_line};
 use crate::experiment::Results;
 use crate::plots::{self, Confusion, Raster};
+use crate::report;
 use saccade_msgs::Message;
 use saccade_msgs::saccade_msgs::Spikes;
 use saccade_rosbags::BagReader;
@@ -114,11 +115,7 @@ struct Counts {
 fn confusion(path: &Path) -> Result<Confusion, CliError> {
     Ok(match read_json(path, "an eval.json or report.json")? {
         Counted::Eval(results) => results.confusion_picture(),
-        Counted::Report { summary } => Confusion {
-            title: "Decisions by what lay there".into(),
-            classes: summary.classes,
-            counts: summary.confusion,
-        },
+        Counted::Report { summary } => report::confusion(summary.classes, summary.confusion),
     })
 }
 

@@ -124,7 +124,7 @@ pub fn save_png(image: &RgbImage, path: &Path) -> Result<(), PlotError> {
             path: path.to_owned(),
             source,
         })?;
-    crate::report::write_atomic(path, bytes.get_ref()).map_err(|source| PlotError::Write {
+    saccade_rosbags::write_atomic(path, bytes.get_ref()).map_err(|source| PlotError::Write {
         path: path.to_owned(),
         source,
     })

@@ -23,6 +23,7 @@ pub use summary::{Rate, Summary, Trial};
 use crate::plots::{self, Confusion, Draw, PlotError};
 use html::Pictured;
 use saccade_nodes::host::RunReport;
+use saccade_rosbags::write_atomic;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 
@@ -121,7 +122,8 @@ pub fn write(folder: &Path, run: &Run, seen: &Seen) -> Result<PathBuf, ReportErr
     let summary = Summary::new(&seen.trials);
     remove_pictures(folder);
     if !seen.trials.is_empty() {
-        plots::save(&confusion(&summary), &folder.join("confusion.png"))?;
+        let picture = confusion(summary.classes.clone(), summary.confusion.clone());
+        plots::save(&picture, &folder.join("confusion.png"))?;
     }
     let mut pictured = Vec::new();
     for detail in &seen.details {
@@ -164,11 +166,12 @@ fn remove_pictures(folder: &Path) {
     }
 }
 
-fn confusion(summary: &Summary) -> Confusion {
+/// The confusion matrix of a run.
+pub fn confusion(classes: Vec<String>, counts: Vec<Vec<u64>>) -> Confusion {
     Confusion {
         title: "Decisions by what lay there".into(),
-        classes: summary.classes.clone(),
-        counts: summary.confusion.clone(),
+        classes,
+        counts,
     }
 }
 
@@ -218,25 +221,6 @@ fn write_file(path: &Path, bytes: &[u8]) -> Result<(), ReportError> {
         path: path.to_owned(),
         source,
     })
-}
-
-/// Writes a file by way of a temporary one beside it, so that it appears whole
-/// or not at all. Missing folders are made.
-///
-/// # Errors
-/// The folder or the file cannot be written.
-pub fn write_atomic(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder)?;
-    }
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(format!(".{}.part", std::process::id()));
-    let part = path.with_file_name(name);
-    std::fs::write(&part, bytes)
-        .and_then(|()| std::fs::rename(&part, path))
-        .inspect_err(|_| {
-            let _ = std::fs::remove_file(&part);
-        })
 }
 
 #[cfg(test)]

@@ -5,8 +5,6 @@
 //! (valid 0, polarity 1, row 16-2, column 31-17) and 31 bits of µs, above which
 //! the overflows stand. Rows count from the top.
 
-use std::fs::File;
-use std::io::Write;
 use std::path::Path;
 
 use saccade_msgs::Event;
@@ -14,6 +12,7 @@ use saccade_msgs::Event;
 use super::bytes::{Bytes, FileReader, push};
 use super::{DecodeCounts, EventBatch, EventError, Geometry};
 use crate::error::{BagError, Result, printable};
+use crate::file;
 
 /// One header line may not be longer than this.
 pub(super) const MAX_LINE: usize = 4096;
@@ -189,8 +188,7 @@ pub fn write_aedat3(path: &Path, geometry: Geometry, events: &[Event]) -> Result
         })?;
         index += events.len();
     }
-    let mut file = File::create(path).map_err(|e| BagError::io(path, "create", e))?;
-    (file.write_all(&out)).map_err(|e| BagError::io(path, "write", e))
+    file::write(path, &out)
 }
 
 /// Appends a packet; `first` is the index of its first event.

@@ -4,7 +4,6 @@
 //! may have packed. Events have 16 bytes: i64 µs, i16 column, i16 row, u8
 //! polarity, 3 unused. What follows the packets (the data table) is not read.
 
-use std::fs::File;
 use std::io::{Read, Write};
 use std::path::Path;
 
@@ -14,6 +13,7 @@ use super::bytes::{Bytes, FileReader, push};
 use super::flatbuffer::{Damage, Table};
 use super::{DecodeCounts, EventBatch, EventError, Geometry};
 use crate::error::{BagError, Result};
+use crate::file;
 
 /// First bytes of a file.
 const MAGIC: &[u8] = b"#!AER-DAT4.0\r\n";
@@ -306,8 +306,7 @@ pub fn write_aedat4(
         out.extend((packed.len() as i32).to_le_bytes());
         out.extend(packed);
     }
-    let mut file = File::create(path).map_err(|e| BagError::io(path, "create", e))?;
-    (file.write_all(&out)).map_err(|e| BagError::io(path, "write", e))
+    file::write(path, &out)
 }
 
 fn pack(compression: Aedat4Compression, packet: Vec<u8>) -> std::io::Result<Vec<u8>> {

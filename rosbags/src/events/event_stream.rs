@@ -4,8 +4,6 @@
 //! A byte 0xFF in place of an event adds 127 µs, 0xFE does nothing. Rows count
 //! from the bottom; they are turned to count from the top.
 
-use std::fs::File;
-use std::io::Write;
 use std::path::Path;
 
 use saccade_msgs::Event;
@@ -13,6 +11,7 @@ use saccade_msgs::Event;
 use super::bytes::{Bytes, FileReader, PIECE};
 use super::{DecodeCounts, EventBatch, EventError, Geometry};
 use crate::error::{BagError, Result};
+use crate::file;
 
 const MAGIC: &[u8] = b"Event Stream";
 const KIND_DVS: u8 = 1;
@@ -142,8 +141,7 @@ pub fn write_event_stream(path: &Path, geometry: Geometry, events: &[Event]) -> 
         out.extend(e.x.to_le_bytes());
         out.extend((height - 1 - e.y).to_le_bytes());
     }
-    let mut file = File::create(path).map_err(|e| BagError::io(path, "create", e))?;
-    (file.write_all(&out)).map_err(|e| BagError::io(path, "write", e))
+    file::write(path, &out)
 }
 
 /// The longest time without events that the writer says, µs.

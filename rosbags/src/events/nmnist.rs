@@ -2,8 +2,6 @@
 //! in the 23 bits below it, big endian, µs. A row of 240 is no event: from there
 //! on 2^13 µs are added. Neither magic nor size of sensor are in the file.
 
-use std::fs::File;
-use std::io::Write;
 use std::path::Path;
 
 use saccade_msgs::Event;
@@ -11,6 +9,7 @@ use saccade_msgs::Event;
 use super::bytes::{Bytes, FileReader};
 use super::{DecodeCounts, EventBatch, EventError, Geometry};
 use crate::error::{BagError, Result};
+use crate::file;
 
 /// The row that says that time has overflown.
 const OVERFLOW_ROW: u8 = 240;
@@ -100,8 +99,7 @@ pub fn write_nmnist(path: &Path, events: &[Event]) -> Result<()> {
         let [_, a, b, c] = (u32::from(e.on) << 23 | e.t_us as u32).to_be_bytes();
         out.extend([x, y, a, b, c]);
     }
-    let mut file = File::create(path).map_err(|e| BagError::io(path, "create", e))?;
-    (file.write_all(&out)).map_err(|e| BagError::io(path, "write", e))
+    file::write(path, &out)
 }
 
 fn unencodable(path: &Path, index: usize, event: Event) -> BagError {

@@ -3,8 +3,6 @@
 //! Times are µs. The head is `\x93NUMPY`, a version, its length and a Python
 //! dictionary with `descr`, `fortran_order` and `shape`.
 
-use std::fs::File;
-use std::io::Write;
 use std::path::Path;
 
 use saccade_msgs::Event;
@@ -12,7 +10,8 @@ use saccade_msgs::Event;
 use super::bytes::{Bytes, FileReader};
 use super::text::{P_NAMES, T_NAMES, X_NAMES, Y_NAMES};
 use super::{DecodeCounts, EventBatch, Geometry};
-use crate::error::{BagError, Result, printable};
+use crate::error::{Result, printable};
+use crate::file;
 
 const MAGIC: &[u8] = b"\x93NUMPY";
 /// Bytes of a head at most.
@@ -267,6 +266,5 @@ pub fn write_npy(path: &Path, events: &[Event]) -> Result<()> {
         out.extend(e.y.to_le_bytes());
         out.push(u8::from(e.on));
     }
-    let mut file = File::create(path).map_err(|e| BagError::io(path, "create", e))?;
-    (file.write_all(&out)).map_err(|e| BagError::io(path, "write", e))
+    file::write(path, &out)
 }

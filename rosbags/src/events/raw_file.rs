@@ -1,13 +1,14 @@
 //! The `%` header of Prophesee files, and the writing of RAW files.
 
 use std::fs::File;
-use std::io::{BufReader, Read, Write};
+use std::io::{BufReader, Read};
 use std::path::Path;
 
 use saccade_msgs::Event;
 
 use super::{Evt2Encoder, Evt3Encoder, Geometry, HalfOrder};
 use crate::error::{BagError, Result};
+use crate::file;
 
 /// A header may not be longer than this.
 const MAX_HEADER: usize = 1 << 16;
@@ -235,10 +236,7 @@ pub fn write_raw_file(
     let header = format!(
         "% evt {version}\n% format {name};height={height};width={width}\n% geometry {width}x{height}\n% end\n"
     );
-    let mut file = File::create(path).map_err(|e| BagError::io(path, "create", e))?;
-    (file.write_all(header.as_bytes()))
-        .and_then(|()| file.write_all(&bytes))
-        .map_err(|e| BagError::io(path, "write", e))
+    file::write(path, &[header.as_bytes(), &bytes].concat())
 }
 
 #[cfg(test)]

@@ -8,15 +8,14 @@
 //! later time has a point is refused. Polarity is 1, `true` or `on` for ON; 0,
 //! -1, `false` or `off` for OFF.
 
-use std::fs::File;
-use std::io::{BufWriter, Write};
 use std::path::Path;
 
 use saccade_msgs::Event;
 
 use super::bytes::{Bytes, FileReader};
 use super::{DecodeCounts, EventBatch, Geometry};
-use crate::error::{BagError, Result, printable};
+use crate::error::{Result, printable};
+use crate::file;
 
 /// A line may not be longer than this.
 const MAX_LINE: usize = 4096;
@@ -236,13 +235,9 @@ impl FileReader for TextReader {
 /// # Errors
 /// If writing fails.
 pub fn write_text(path: &Path, events: &[Event]) -> Result<()> {
-    let file = File::create(path).map_err(|e| BagError::io(path, "create", e))?;
-    let mut out = BufWriter::new(file);
-    let written = writeln!(out, "t,x,y,p").and_then(|()| {
-        for e in events {
-            writeln!(out, "{},{},{},{}", e.t_us, e.x, e.y, u8::from(e.on))?;
-        }
-        out.flush()
-    });
-    written.map_err(|e| BagError::io(path, "write", e))
+    let mut out = String::from("t,x,y,p\n");
+    for e in events {
+        out += &format!("{},{},{},{}\n", e.t_us, e.x, e.y, u8::from(e.on));
+    }
+    file::write(path, out.as_bytes())
 }

@@ -52,7 +52,7 @@ mod pixels;
 pub use frames::{FrameError, FrameToEvents};
 pub use params::{EventCameraParams, ParamError};
 
-use crate::render::{self, Camera, Light, Pose, Rect, RenderError, Scene, Scratch};
+use crate::render::{self, Camera, Pose, Rect, RenderError, Scene, Scratch};
 pub(crate) use motion::{CAMERA_STILL_PX, camera_motion_px};
 use motion::{Change, Snapshot};
 use pixels::PixelArray;
@@ -228,7 +228,9 @@ impl EventCamera {
                 now_us: t0_us,
             });
         }
-        same_but_poses(between, scene)?;
+        if let Some(what) = scene.changed_but_poses(between) {
+            return Err(EventCameraError::SceneChanged(what));
+        }
         motion::check_finite(scene, camera_pose)?;
         self.stats.steps += 1;
         let first = out.len();
@@ -341,23 +343,6 @@ fn sort(t0_us: u64, events: &mut [Event]) {
         let place = u64::from(e.y) << 15 | u64::from(e.x) << 1 | u64::from(e.on);
         e.t_us.saturating_sub(t0_us) << 30 | place
     });
-}
-
-/// Whether the scenes differ in nothing but the poses of their visuals.
-fn same_but_poses(before: &Scene, now: &Scene) -> Result<(), EventCameraError> {
-    let light = |l: &Light| (l.direction, l.intensity, l.ambient);
-    if before.visuals.len() != now.visuals.len() {
-        return Err(EventCameraError::SceneChanged("the list of visuals"));
-    }
-    if light(&before.light) != light(&now.light) || before.sky != now.sky {
-        return Err(EventCameraError::SceneChanged("the light"));
-    }
-    let same =
-        |(a, b): (&render::Visual, &render::Visual)| a.shape == b.shape && a.material == b.material;
-    if !before.visuals.iter().zip(&now.visuals).all(same) {
-        return Err(EventCameraError::SceneChanged("a shape or a material"));
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -490,3 +490,45 @@ fn sane(luminance: f32) -> f32 {
 fn brightness(luminance: f32) -> f32 {
     (255.0 * luminance + 20.0) * (1.0 / 275.0)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The one `unsafe` of this file: wide vectors give the bits of narrow ones.
+    #[test]
+    fn events_are_the_same_whatever_the_width_of_vectors() {
+        let (width, height) = (37, 11);
+        let full = Rect {
+            x0: 0,
+            y0: 0,
+            x1: width,
+            y1: height,
+        };
+        let params = EventCameraParams::default();
+        let make = || {
+            let mut pixels = PixelArray::new(&params, width, height, 3).expect("a camera");
+            pixels.reset(0, 4, &[0.4; 37 * 11]);
+            pixels
+        };
+        let (mut native, mut portable) = (make(), make());
+        let (mut a, mut b) = (Vec::new(), Vec::new());
+        let mut rng = ChaCha8Rng::seed_from_u64(5);
+        for step in 1..200 {
+            let t_us = f64::from(step) * 1000.0;
+            // Some of the image changes; later it is left to settle.
+            let image: Option<Vec<f32>> = (step % 3 == 0).then(|| {
+                let dark = rng.random_range(0.0..0.5f32);
+                (0..37 * 11)
+                    .map(|i| if i % 64 < 40 { 0.4 } else { dark })
+                    .collect()
+            });
+            native.follow(t_us, image.as_deref(), full, &mut a);
+            portable.follow_portable(t_us, image.as_deref(), full, &mut b);
+            assert_eq!(a, b, "step {step}");
+            let bits = |p: &PixelArray| p.level.iter().map(|l| l.to_bits()).collect::<Vec<_>>();
+            assert_eq!(bits(&native), bits(&portable), "step {step}");
+        }
+        assert!(a.len() > 500, "{} events", a.len());
+    }
+}

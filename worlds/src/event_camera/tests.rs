@@ -1,5 +1,5 @@
 use super::*;
-use crate::render::{Material, Shape, Visual};
+use crate::render::{Light, Material, Shape, Visual};
 use glam::{Quat, Vec3};
 use proptest::prelude::*;
 

@@ -330,6 +330,24 @@ pub struct Scene {
     pub sky: [f32; 3],
 }
 
+impl Scene {
+    /// What differs from the scene `before` other than the poses of visuals, if
+    /// anything.
+    pub(crate) fn changed_but_poses(&self, before: &Self) -> Option<&'static str> {
+        if before.visuals.len() != self.visuals.len() {
+            return Some("the list of visuals");
+        }
+        if (before.light, before.sky) != (self.light, self.sky) {
+            return Some("the light");
+        }
+        let same = |(a, b): (&Visual, &Visual)| {
+            a.shape == b.shape && a.material == b.material && a.shadow == b.shadow
+        };
+        let all = before.visuals.iter().zip(&self.visuals).all(same);
+        (!all).then_some("a shape or a material")
+    }
+}
+
 /// What can be wrong with a request to render.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum RenderError {

@@ -288,16 +288,10 @@ pub(super) struct Backdrop<T> {
 impl<T: Tone> Backdrop<T> {
     /// Whether the picture must be taken again; notes which primitives move.
     fn is_outdated(&mut self, scene: &Scene, camera: &Camera, camera_pose: &Pose) -> bool {
-        let same_place = self.taken.as_ref().is_some_and(|(before, c, p)| {
-            let pairs = before.visuals.iter().zip(&scene.visuals);
-            (c, p) == (camera, camera_pose)
-                && (before.light, before.sky) == (scene.light, scene.sky)
-                && before.visuals.len() == scene.visuals.len()
-                && pairs.into_iter().all(|(a, b)| {
-                    (a.shape, a.shadow) == (b.shape, b.shadow) && a.material == b.material
-                })
-        });
-        let Some((before, _, _)) = self.taken.as_ref().filter(|_| same_place) else {
+        let same_place = |(before, c, p): &&(Scene, Camera, Pose)| {
+            (c, p) == (camera, camera_pose) && scene.changed_but_poses(before).is_none()
+        };
+        let Some((before, _, _)) = self.taken.as_ref().filter(same_place) else {
             self.moving.clear();
             self.moving.resize(scene.visuals.len(), false);
             return true;
