@@ -1,0 +1,59 @@
+//! `saccade events`: event-camera files and event topics in bags.
+
+mod bench;
+mod info;
+mod render;
+
+pub use render::draw;
+
+use super::CliResult;
+use saccade_rosbags::events::EventSource;
+use std::path::PathBuf;
+
+/// Arguments of `saccade events`.
+#[derive(Debug, clap::Args)]
+pub struct EventsArgs {
+    #[command(subcommand)]
+    command: EventsCommand,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum EventsCommand {
+    /// Counts, times, checksum and losses of a recording (Prophesee RAW and DAT,
+    /// AEDAT 2 to 4, Event Stream, N-MNIST .bin, .csv, .npy, ROS 1 bag, rosbag2
+    /// .db3 and .mcap).
+    Info(info::InfoArgs),
+    /// How fast a recording can be read and decoded: best time of several, one core.
+    Bench(bench::BenchArgs),
+    /// Pictures of a recording: one of all events (a .png), or a folder of
+    /// frames with the picture of all beside them.
+    Render(render::RenderArgs),
+}
+
+/// A recording of events, as every subcommand takes it.
+#[derive(Debug, clap::Args)]
+struct Recording {
+    /// The recording.
+    file: PathBuf,
+    /// Topic of events, where a bag has several.
+    #[arg(long)]
+    topic: Option<String>,
+}
+
+impl Recording {
+    fn open(&self) -> saccade_rosbags::Result<EventSource> {
+        EventSource::open(&self.file, self.topic.as_deref())
+    }
+}
+
+/// Runs `saccade events`.
+///
+/// # Errors
+/// The recording cannot be read to its end, or what is made of it cannot be written.
+pub fn run(args: EventsArgs) -> CliResult {
+    match args.command {
+        EventsCommand::Info(args) => info::run(&args),
+        EventsCommand::Bench(args) => bench::run(&args),
+        EventsCommand::Render(args) => render::run(&args),
+    }
+}
