@@ -1,39 +1,28 @@
-//! `saccade bag`: what is in a recording.
+//! `saccade bag info`: what is in a recording.
 
-use super::{CliResult, Exit, print_json, print_line};
+use crate::cli::{CliResult, Exit, print_json, print_line};
 use saccade_rosbags::BagReader;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// Arguments of `saccade bag`.
+/// Arguments of `saccade bag info`.
 #[derive(Debug, clap::Args)]
-pub struct BagArgs {
-    #[command(subcommand)]
-    command: BagCommand,
+pub struct InfoArgs {
+    /// The recording.
+    file: PathBuf,
+    /// One JSON document on stdout.
+    #[arg(long)]
+    json: bool,
 }
 
-#[derive(Debug, clap::Subcommand)]
-enum BagCommand {
-    /// Topics, types, counts and duration of a ROS 1 bag, rosbag2 (.db3, .mcap)
-    /// or rosbag2 directory.
-    Info {
-        /// The recording.
-        file: PathBuf,
-        /// One JSON document on stdout.
-        #[arg(long)]
-        json: bool,
-    },
-}
-
-/// Runs `saccade bag`.
+/// Runs `saccade bag info`.
 ///
 /// # Errors
 /// The recording cannot be read to its end.
-pub fn run(args: BagArgs) -> CliResult {
-    let BagCommand::Info { file, json } = args.command;
-    let info = BagInfo::read(&file)?;
-    if json {
+pub fn run(args: &InfoArgs) -> CliResult {
+    let info = BagInfo::read(&args.file)?;
+    if args.json {
         print_json(&info)?;
     } else {
         print_line(info.text())?;
