@@ -35,7 +35,7 @@ pub static INTERFACE: Interface = Interface {
             "event_camera_msgs/msg/EventPacket",
             "The event camera.",
         )
-        .qos(Qos::SENSOR.depth(256)),
+        .qos(Qos::SENSOR.depth(256).lifespan_ms(50)),
         Endpoint::new(
             "saccade",
             "saccade_msgs/msg/SaccadePhase",

@@ -1,7 +1,7 @@
 //! Who hears whom: the nodes of a run and the routes between them.
 
 use crate::host::{HostError, NodeSpec, resolve};
-use crate::interface::{Endpoint, Interface};
+use crate::interface::{Endpoint, Interface, Qos};
 use crate::node::{Input, Node, Output};
 use crate::parameters::Parameters;
 use crate::registry;
@@ -29,8 +29,19 @@ pub struct Topic {
     pub type_name: &'static str,
     /// Late joiners get the last message.
     pub latched: bool,
-    /// `(node index, the subscriber's own name for it, queue depth)`
-    pub subscribers: Vec<(usize, &'static str, usize)>,
+    /// Who hears it.
+    pub subscribers: Vec<Subscriber>,
+}
+
+/// A node that subscribes to a topic.
+#[derive(Debug, Clone, Copy)]
+pub struct Subscriber {
+    /// Node index.
+    pub node: usize,
+    /// The node's own name for the topic.
+    pub name: &'static str,
+    /// Depth and lifespan of its queue.
+    pub qos: Qos,
 }
 
 /// One thing to hand to a node.
@@ -150,7 +161,12 @@ impl Graph {
                     )));
                 }
                 let i = topic(name, endpoint, &instance.name)?;
-                subscriptions.push((i, (n, endpoint.name, endpoint.qos.depth)));
+                let subscriber = Subscriber {
+                    node: n,
+                    name: endpoint.name,
+                    qos: endpoint.qos,
+                };
+                subscriptions.push((i, subscriber));
             }
         }
         for (i, subscriber) in subscriptions {

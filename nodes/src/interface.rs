@@ -92,6 +92,9 @@ pub struct Qos {
     pub depth: usize,
     /// Late joiners get the last message (`/tf_static`, maps, truth).
     pub transient_local: bool,
+    /// In real time, a message that waited longer than this is dropped, and counted:
+    /// at overload it bounds how old is what a node still hears.
+    pub lifespan_ns: Option<i64>,
 }
 
 impl Qos {
@@ -100,6 +103,7 @@ impl Qos {
         reliability: Reliability::Reliable,
         depth: 10,
         transient_local: false,
+        lifespan_ns: None,
     };
     /// `SensorDataQoS`: best effort; deeper than ROS's 5 because event packets
     /// come at up to 1 kHz.
@@ -107,17 +111,25 @@ impl Qos {
         reliability: Reliability::BestEffort,
         depth: 64,
         transient_local: false,
+        lifespan_ns: None,
     };
     /// Reliable and latched, depth 1.
     pub const LATCHED: Qos = Qos {
         reliability: Reliability::Reliable,
         depth: 1,
         transient_local: true,
+        lifespan_ns: None,
     };
 
     /// The same profile with another depth.
     pub const fn depth(mut self, depth: usize) -> Self {
         self.depth = depth;
+        self
+    }
+
+    /// The same profile with a lifespan, in milliseconds.
+    pub const fn lifespan_ms(mut self, lifespan_ms: i64) -> Self {
+        self.lifespan_ns = Some(lifespan_ms * 1_000_000);
         self
     }
 }

@@ -11,6 +11,7 @@ pub mod diagnostics;
 pub mod dvs_ingest;
 pub mod embedded_world;
 pub mod eprop_classifier;
+pub mod event_generator;
 pub mod graph;
 pub mod grasp_affordance;
 pub mod host;

@@ -198,11 +198,11 @@ impl Lockstep {
         if let Some(recorder) = &mut self.recorder {
             recorder.message(topic, self.now_ns, sequence, &payload)?;
         }
-        for (to, own, _) in &self.graph.topics[topic].subscribers {
+        for subscriber in &self.graph.topics[topic].subscribers {
             self.queue.push_back(Delivery {
-                to: *to,
+                to: subscriber.node,
                 input: Input::Message {
-                    topic: own,
+                    topic: subscriber.name,
                     payload: payload.clone(),
                 },
                 origin_ns: self.now_ns,

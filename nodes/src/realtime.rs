@@ -151,10 +151,28 @@ enum Witnessed {
 
 #[derive(Default)]
 struct Inbox {
-    deliveries: VecDeque<Delivery>,
+    /// In the order of arrival, each with the time at which it is too old.
+    deliveries: VecDeque<(Delivery, i64)>,
     /// Waiting messages by subscription name.
     waiting: BTreeMap<&'static str, usize>,
     dropped: BTreeMap<&'static str, u64>,
+}
+
+impl Inbox {
+    /// The oldest delivery that is not too old.
+    fn take(&mut self, now_ns: i64) -> Option<Delivery> {
+        while let Some((delivery, expires_ns)) = self.deliveries.pop_front() {
+            let name = name_of(&delivery.input);
+            if let Some(waiting) = self.waiting.get_mut(name) {
+                *waiting -= 1;
+            }
+            if now_ns <= expires_ns {
+                return Some(delivery);
+            }
+            *self.dropped.entry(name).or_insert(0) += 1;
+        }
+        None
+    }
 }
 
 struct Shared {
@@ -202,8 +220,9 @@ impl Shared {
         }
     }
 
-    /// Puts a delivery into an inbox; `depth` bounds what waits under `name`.
-    fn post(&self, delivery: Delivery, name: &'static str, depth: usize) {
+    /// Puts a delivery into an inbox; `depth` bounds what waits under `name`, and
+    /// after `expires_ns` it is dropped.
+    fn post(&self, delivery: Delivery, name: &'static str, depth: usize, expires_ns: i64) {
         let (inbox, bell) = &self.inboxes[delivery.to];
         let mut inbox = lock(inbox);
         let waiting = inbox.waiting.entry(name).or_insert(0);
@@ -211,7 +230,7 @@ impl Shared {
             let oldest = inbox
                 .deliveries
                 .iter()
-                .position(|d| name_of(&d.input) == name);
+                .position(|(d, _)| name_of(&d.input) == name);
             if let Some(oldest) = oldest {
                 inbox.deliveries.remove(oldest);
                 *inbox.dropped.entry(name).or_insert(0) += 1;
@@ -219,7 +238,7 @@ impl Shared {
         } else {
             *waiting += 1;
         }
-        inbox.deliveries.push_back(delivery);
+        inbox.deliveries.push_back((delivery, expires_ns));
         bell.notify_one();
     }
 
@@ -294,13 +313,10 @@ impl Worker {
             if self.shared.stopping.load(Ordering::SeqCst) {
                 return None;
             }
-            if let Some(delivery) = inbox.deliveries.pop_front() {
-                if let Some(waiting) = inbox.waiting.get_mut(name_of(&delivery.input)) {
-                    *waiting -= 1;
-                }
+            let now_ns = self.shared.clock.now_ns();
+            if let Some(delivery) = inbox.take(now_ns) {
                 return Some(delivery);
             }
-            let now_ns = self.shared.clock.now_ns();
             let due_ns = self
                 .slot
                 .next_due_ns()
@@ -398,28 +414,28 @@ impl Worker {
                     origin_ns: now_ns,
                     sequence,
                 };
-                self.shared.post(delivery, name, EXCHANGE_DEPTH);
+                self.shared.post(delivery, name, EXCHANGE_DEPTH, i64::MAX);
             }
         }
     }
 
     fn publish(&self, topic: usize, payload: Payload, now_ns: i64, origin_ns: i64) {
         let sequence = self.shared.published[topic].fetch_add(1, Ordering::Relaxed) + 1;
-        for (to, own, depth) in &self.shared.graph.topics[topic].subscribers {
+        for subscriber in &self.shared.graph.topics[topic].subscribers {
+            let qos = subscriber.qos;
+            let expires_ns = now_ns.saturating_add(qos.lifespan_ns.unwrap_or(i64::MAX));
             let input = Input::Message {
-                topic: own,
+                topic: subscriber.name,
                 payload: payload.clone(),
             };
-            self.shared.post(
-                Delivery {
-                    to: *to,
-                    input,
-                    origin_ns,
-                    sequence,
-                },
-                own,
-                *depth,
-            );
+            let delivery = Delivery {
+                to: subscriber.node,
+                input,
+                origin_ns,
+                sequence,
+            };
+            self.shared
+                .post(delivery, subscriber.name, qos.depth, expires_ns);
         }
         let node = self.index;
         self.shared.tell(Witnessed::Message {

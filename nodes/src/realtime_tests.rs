@@ -162,10 +162,11 @@ fn a_full_queue_drops_its_oldest_message() {
             },
             "numbers",
             DEPTH,
+            i64::MAX,
         );
     }
     let inbox = lock(&shared.inboxes[1].0);
-    let waiting: Vec<u32> = inbox.deliveries.iter().map(|d| d.sequence).collect();
+    let waiting: Vec<u32> = inbox.deliveries.iter().map(|(d, _)| d.sequence).collect();
     assert_eq!(waiting, [7, 8, 9, 10]);
     assert_eq!(inbox.waiting["numbers"], DEPTH);
     assert_eq!(inbox.dropped["numbers"], 6);
@@ -176,4 +177,29 @@ fn a_node_that_is_late_with_its_timer_still_hears_messages() {
     let (heard, report) = listen(&BUSY, 3);
     assert!(report.late_ticks["/busy work"] > 0, "{report:?}");
     assert!(!heard.is_empty(), "{report:?}");
+}
+
+#[test]
+fn what_waited_too_long_is_dropped_and_counted() {
+    let mut inbox = Inbox::default();
+    for sequence in 1..=3 {
+        let input = Input::Message {
+            topic: "numbers",
+            payload: Payload::new(SaccadePhase::default()),
+        };
+        let delivery = Delivery {
+            to: 0,
+            input,
+            origin_ns: 0,
+            sequence,
+        };
+        inbox
+            .deliveries
+            .push_back((delivery, 10 * i64::from(sequence)));
+    }
+    inbox.waiting.insert("numbers", 3);
+    assert_eq!(inbox.take(20).map(|d| d.sequence), Some(2));
+    assert_eq!(inbox.dropped["numbers"], 1);
+    assert!(inbox.take(31).is_none());
+    assert_eq!((inbox.dropped["numbers"], inbox.waiting["numbers"]), (2, 0));
 }

@@ -26,6 +26,10 @@ pub static NODES: &[Entry] = &[
         create: crate::embedded_world::create,
     },
     Entry {
+        interface: &crate::event_generator::INTERFACE,
+        create: crate::event_generator::create,
+    },
+    Entry {
         interface: &crate::grasp_affordance::INTERFACE,
         create: crate::grasp_affordance::create,
     },

@@ -227,8 +227,11 @@ impl Recording {
             }
             kind::MESSAGE => {
                 let (topic, own) = graph.topics.iter().find_map(|t| {
-                    let s = t.subscribers.iter().find(|s| s.0 == node && s.1 == name)?;
-                    Some((t, s.1))
+                    let s = t
+                        .subscribers
+                        .iter()
+                        .find(|s| s.node == node && s.name == name)?;
+                    Some((t, s.name))
                 })?;
                 let cdr = self.messages.get(&(topic.name.clone(), sequence))?;
                 let payload = Payload::from_cdr(topic.type_name, cdr.as_slice());

@@ -46,7 +46,11 @@ fn qos(qos: Qos) -> String {
         Reliability::BestEffort => "best effort",
     };
     let latched = if qos.transient_local { ", latched" } else { "" };
-    format!("{reliability}, {}{latched}", qos.depth)
+    let lifespan = match qos.lifespan_ns {
+        Some(ns) => format!(", {} ms", ns as f64 * 1e-6),
+        None => String::new(),
+    };
+    format!("{reliability}, {}{latched}{lifespan}", qos.depth)
 }
 
 fn parameter_table(rows: &[ParameterDecl]) -> String {

@@ -213,8 +213,12 @@ impl Seen {
             .and_then(|payload| payload.get::<Image>().ok())
     }
 
-    /// Every packet is decoded, as encodings carry state from one to the next.
+    /// Packets outside of the saccade are not looked at, whatever they cost; where
+    /// the encoding carries state over them, its first events are missed.
     fn packet(&mut self, packet: &EventPacket) {
+        if !self.current.in_saccade(packet.header.stamp.to_ns()) {
+            return;
+        }
         self.batch.clear();
         if self
             .decoder

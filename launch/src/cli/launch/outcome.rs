@@ -59,7 +59,9 @@ impl Outcome<'_> {
 
     /// The summary on stdout.
     pub(super) fn print(&self) -> Result<(), CliError> {
-        if !self.trials.is_empty() {
+        if self.trials.is_empty() {
+            self.print_counters()?;
+        } else {
             print_line("")?;
             self.print_trials()?;
         }
@@ -95,6 +97,17 @@ impl Outcome<'_> {
             "empty table  false motions {}, of these after a decision for background {}",
             summary.false_motions, summary.motions_after_background
         ))
+    }
+
+    /// What the nodes counted, where no trials say how it went.
+    fn print_counters(&self) -> Result<(), CliError> {
+        for (node, health) in &self.host.health {
+            print_line(node)?;
+            for (name, value) in health.values.iter().filter(|(_, v)| v != "0") {
+                print_line(format!("  {name:<40} {value:>14}"))?;
+            }
+        }
+        Ok(())
     }
 
     fn print_speed(&self) -> Result<(), CliError> {
