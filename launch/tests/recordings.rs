@@ -1,5 +1,6 @@
 //! `saccade events`, `bag`, `dataset` and `plot` as a user runs them.
 
+use image::AnimationDecoder;
 use saccade_msgs::Event;
 use saccade_msgs::builtin_interfaces::Time;
 use saccade_msgs::saccade_msgs::{Label, SaccadePhase, Spikes};
@@ -155,6 +156,28 @@ fn frames_cover_the_recording_and_respect_their_bound() {
     );
     assert_eq!(std::fs::read_dir(&frames).expect("frames").count(), 4);
     assert_eq!(render(&["--fps", "0"]).status.code(), Some(2));
+    let film = folder.path().join("film.gif");
+    let images = folder.path().join("images.mcap");
+    for out in [&film, &images] {
+        let args = [
+            "events",
+            "render",
+            text(&path),
+            "--fps",
+            "20",
+            "-o",
+            text(out),
+        ];
+        assert_eq!(saccade(&args).status.code(), Some(0));
+    }
+    let film = std::fs::File::open(&film).expect("a film");
+    let film = image::codecs::gif::GifDecoder::new(std::io::BufReader::new(film)).expect("a GIF");
+    let delays: Vec<_> = (film.into_frames())
+        .map(|frame| frame.expect("a frame").delay().numer_denom_ms())
+        .collect();
+    assert_eq!(delays, [(50, 1); 4]);
+    let info = json(&saccade(&["bag", "info", text(&images), "--json"]));
+    assert_eq!(info["messages"], 4, "{info}");
     let raster = folder.path().join("raster.png");
     let output = saccade(&["plot", "raster", text(&path), "--out", text(&raster)]);
     assert_eq!(output.status.code(), Some(0), "{output:?}");

@@ -30,6 +30,10 @@ pub static NODES: &[Entry] = &[
         create: crate::event_generator::create,
     },
     Entry {
+        interface: &crate::event_image::INTERFACE,
+        create: crate::event_image::create,
+    },
+    Entry {
         interface: &crate::grasp_affordance::INTERFACE,
         create: crate::grasp_affordance::create,
     },

@@ -4,6 +4,7 @@ use super::canvas::{self, Canvas};
 use super::{Area, PlotError};
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
+use saccade_nodes::event_canvas;
 
 /// Pictures are drawn this many times larger and averaged down.
 pub const SCALE: i32 = 2;
@@ -19,12 +20,14 @@ pub const FAINT: RGBColor = RGBColor(100, 112, 125);
 pub const GRID: RGBColor = RGBColor(228, 232, 237);
 /// Bars behind the matter at hand.
 pub const HAZE: RGBColor = RGBColor(178, 185, 193);
-/// Background of event images.
-pub const NIGHT: RGBColor = RGBColor(16, 20, 28);
 /// Events that got brighter.
-pub const ON: RGBColor = RGBColor(255, 183, 3);
+pub const ON: RGBColor = rgb(event_canvas::ON);
 /// Events that got darker.
-pub const OFF: RGBColor = RGBColor(76, 169, 255);
+pub const OFF: RGBColor = rgb(event_canvas::OFF);
+
+const fn rgb([r, g, b]: [u8; 3]) -> RGBColor {
+    RGBColor(r, g, b)
+}
 
 /// Colours that stay apart for colour-blind readers (Okabe and Ito 2008),
 /// for anything that comes in series.

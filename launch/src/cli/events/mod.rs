@@ -1,6 +1,7 @@
 //! `saccade events`: event-camera files and event topics in bags.
 
 mod bench;
+mod frames;
 mod info;
 mod render;
 
@@ -25,8 +26,8 @@ enum EventsCommand {
     Info(info::InfoArgs),
     /// How fast a recording can be read and decoded: best time of several, one core.
     Bench(bench::BenchArgs),
-    /// Pictures of a recording: one of all events (a .png), or a folder of
-    /// frames with the picture of all beside them.
+    /// Pictures of a recording: one of all events, a film, a topic of images, or a
+    /// folder of frames with the picture of all beside them.
     Render(render::RenderArgs),
 }
 

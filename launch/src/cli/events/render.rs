@@ -1,10 +1,10 @@
 //! `saccade events render`: pictures of a recording.
 
 use super::Recording;
+use super::frames::Frames;
 use super::info::{duration_s, verdict};
 use crate::cli::{CliError, CliResult, print_line};
 use crate::plots::{self, EventImage};
-use indicatif::{ProgressBar, ProgressStyle};
 use saccade_rosbags::events::{EventBatch, EventInfo, EventSource, info};
 use std::path::{Path, PathBuf};
 
@@ -13,10 +13,13 @@ use std::path::{Path, PathBuf};
 pub struct RenderArgs {
     #[command(flatten)]
     recording: Recording,
-    /// A .png for one picture, anything else is a folder for frames.
+    /// A .png for one picture of all events, a .gif for a film, a .mcap or .bag for
+    /// a topic of images (sensor_msgs/Image on /event_image, stamped with the
+    /// events' time); anything else is a folder for frames.
     #[arg(long, short)]
     out: PathBuf,
-    /// Time that one frame shows, in milliseconds.
+    /// Time that one frame shows, in milliseconds (a film shows each as
+    /// long, but at least 20 ms).
     #[arg(long, default_value_t = 33.0, conflicts_with = "fps")]
     window_ms: f64,
     /// Frames per second of recording; another way to say --window-ms.
@@ -43,30 +46,20 @@ pub fn run(args: &RenderArgs) -> CliResult {
     let window_us = ((window_ms * 1e3).round() as u64).max(1);
     let survey = Survey::of(file, topic)?;
     let windows = (survey.last_us.saturating_sub(survey.first_us)) / window_us + 1;
-    let mut frames = Frames {
-        folder: &args.out,
-        image: survey.image.clone(),
-        first_us: survey.first_us,
-        window_us,
-        left: args.max_frames,
-        number: 0,
-        progress: progress(windows.min(args.max_frames)),
-    };
+    let mut frames = Frames::new(&args.out, &survey, window_us, windows.min(args.max_frames))?;
     let all = survey.picture(file, topic, |batch| frames.add(batch))?;
-    frames.write()?;
-    frames.progress.finish_and_clear();
-    let overview = args.out.join("overview.png");
-    plots::save(&all, &overview)?;
-    let of = if windows > frames.number {
+    let number = frames.finish()?;
+    let mut made = args.out.clone();
+    if made.is_dir() {
+        made.push("overview.png");
+        plots::save(&all, &made)?;
+    }
+    let of = if windows > number {
         format!(" of {windows}")
     } else {
         String::new()
     };
-    print_line(format!(
-        "{}{of} frames, {}",
-        frames.number,
-        overview.display()
-    ))?;
+    print_line(format!("{number}{of} frames, {}", made.display()))?;
     Ok(verdict(&survey.info))
 }
 
@@ -84,12 +77,12 @@ pub fn draw(file: &Path, topic: Option<&str>, out: &Path) -> CliResult {
 
 /// A first pass over a recording, which finds the sensor's size and any damage
 /// before a file is written.
-struct Survey {
+pub(super) struct Survey {
     info: EventInfo,
-    first_us: u64,
+    pub(super) first_us: u64,
     last_us: u64,
     /// An empty image of the sensor.
-    image: EventImage,
+    pub(super) image: EventImage,
 }
 
 impl Survey {
@@ -117,7 +110,7 @@ impl Survey {
         &self,
         file: &Path,
         topic: Option<&str>,
-        mut also: impl FnMut(&EventBatch) -> Result<(), plots::PlotError>,
+        mut also: impl FnMut(&EventBatch) -> Result<(), CliError>,
     ) -> Result<EventImage, CliError> {
         let mut image = self.image.clone();
         let mut source = EventSource::open(file, topic)?;
@@ -127,52 +120,5 @@ impl Survey {
             also(&batch)?;
         }
         Ok(image)
-    }
-}
-
-fn progress(frames: u64) -> ProgressBar {
-    let style = ProgressStyle::with_template("{bar:40} {pos}/{len} frames {eta}");
-    ProgressBar::new(frames).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
-}
-
-/// Frames of one window each, numbered without gaps from the first event on.
-struct Frames<'a> {
-    folder: &'a Path,
-    image: EventImage,
-    first_us: u64,
-    window_us: u64,
-    /// Frames that may still be written.
-    left: u64,
-    number: u64,
-    progress: ProgressBar,
-}
-
-impl Frames<'_> {
-    /// Events that step back in time stay in the frame that is open.
-    fn add(&mut self, batch: &EventBatch) -> Result<(), plots::PlotError> {
-        for &event in &batch.events {
-            if self.left == 0 {
-                return Ok(());
-            }
-            let window = event.t_us.saturating_sub(self.first_us) / self.window_us;
-            while window > self.number && self.left > 0 {
-                self.write()?;
-            }
-            self.image.add([event]);
-        }
-        Ok(())
-    }
-
-    fn write(&mut self) -> Result<(), plots::PlotError> {
-        if self.left == 0 {
-            return Ok(());
-        }
-        let path = self.folder.join(format!("frame_{:06}.png", self.number));
-        plots::save_png(&self.image.enlarged(), &path)?;
-        self.image.clear();
-        self.left -= 1;
-        self.number += 1;
-        self.progress.inc(1);
-        Ok(())
     }
 }
