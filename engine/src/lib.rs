@@ -2,6 +2,7 @@
 
 pub mod encoder;
 pub mod error;
+pub mod experiments;
 pub mod learning;
 pub mod models;
 pub mod network;

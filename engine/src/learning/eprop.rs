@@ -294,6 +294,21 @@ impl<R: Real> Forward<R> {
         }
     }
 
+    /// Takes the last tick's learning signal off the gradient of these inputs'
+    /// synapses: what NEST does not know yet where a synapse's next spike comes too
+    /// early (see [`crate::experiments::Experiment::iterate_as_nest`]).
+    pub fn leave_out_last_signal(&mut self, inputs: &[u32]) {
+        let n = self.signal.len();
+        for &i in inputs {
+            let row = i as usize * n..(i as usize + 1) * n;
+            let ebar = &self.ebar[row.clone()];
+            let sums = self.sum_l_ebar[row].iter_mut();
+            for ((sum, &ebar), &signal) in sums.zip(ebar).zip(&self.signal) {
+                *sum -= signal * ebar;
+            }
+        }
+    }
+
     fn learning_signal(&mut self, network: &Network<R>, error: &[R]) {
         feedback(network, &mut self.feedback);
         self.signal.fill(R::ZERO);

@@ -85,6 +85,8 @@ pub struct Optimizer<R> {
     config: OptimizerConfig,
     /// Mean and mean square of the gradient (Adam).
     moments: Option<[Weights<R>; 2]>,
+    /// Lowest and highest weight.
+    bounds: Option<(R, R)>,
     steps: u64,
 }
 
@@ -104,8 +106,21 @@ impl<R: Real> Optimizer<R> {
         Ok(Self {
             config,
             moments,
+            bounds: None,
             steps: 0,
         })
+    }
+
+    /// The same, with every weight kept within `low..=high` (no self-connection is
+    /// a weight of 0, which the bounds must allow).
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] where the bounds do not enclose 0.
+    pub fn bounded(mut self, low: f64, high: f64) -> Result<Self> {
+        check("optimizer.w_min", low, -1e9, 0.0)?;
+        check("optimizer.w_max", high, 0.0, 1e9)?;
+        self.bounds = Some((R::of(low), R::of(high)));
+        Ok(self)
     }
 
     /// Steps done so far.
@@ -154,7 +169,21 @@ impl<R: Real> Optimizer<R> {
                 }
             }
         }
+        self.keep_in_bounds(weights);
         Ok(())
+    }
+
+    fn keep_in_bounds(&self, weights: &mut Weights<R>) {
+        let Some((low, high)) = self.bounds else {
+            return;
+        };
+        for w in weights.parts_mut().into_iter().flatten() {
+            if *w < low {
+                *w = low;
+            } else if *w > high {
+                *w = high;
+            }
+        }
     }
 }
 
@@ -236,6 +265,21 @@ mod tests {
         let rate = 0.1 * (1.0 - 0.999_f64 * 0.999).sqrt() / 0.19;
         let second = first - rate * 0.18 / (0.003_996_f64.sqrt() + 1e-8);
         assert!((w.w_in[0] - second).abs() < 1e-12);
+    }
+
+    #[test]
+    fn weights_stay_in_their_bounds() {
+        let sgd = Optimizer::new(OptimizerConfig::Sgd { eta: 1.0 }, &TINY).unwrap();
+        let mut sgd = sgd.bounded(-0.25, 2.0).unwrap();
+        let mut w = all(1.0);
+        sgd.step(&mut w, &all(4.0), 1, 1.0).unwrap();
+        assert_eq!(w, all(-0.25));
+        sgd.step(&mut w, &all(-1.0), 1, 1.0).unwrap();
+        assert_eq!(w, all(0.75));
+        sgd.step(&mut w, &all(-9.0), 1, 1.0).unwrap();
+        assert_eq!(w, all(2.0));
+        let text = sgd.bounded(0.5, 2.0).unwrap_err().to_string();
+        assert!(text.contains("optimizer.w_min is 0.5"), "{text}");
     }
 
     #[test]
