@@ -7,9 +7,9 @@
 //! ```text
 //! alpha = exp(-dt/tau_m)   kappa = exp(-dt/tau_out)   rho = exp(-dt/tau_a)
 //! 1  r   = max(r - 1, 0)
-//! 2  v   = alpha v + P I - V_th z[s-1]            reset by subtraction, one step late
+//! 2  v   = alpha v + P I - V_th z[s-1]            reset by subtraction, see `Reset`
 //! 3  a   = rho a + z[s-1],  th = V_th + beta a    beta = 0 for LIF
-//! 4  psi = 0 if r > 0 else h max(0, 1 - |v - th| / w)
+//! 4  psi = 0 if r > 0 else h S(|v - th| / w)      S: see `Surrogate`
 //! 5  z   = v >= th and r == 0;  on a spike r = t_ref/dt
 //! 6  y   = kappa y + Po W_out z
 //! ```
@@ -22,6 +22,49 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Result, check};
 use crate::real::Real;
 use crate::simd::vectorised;
+
+/// The shape `S(x)` of the surrogate gradient, 1 at `x = 0`, the threshold.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Surrogate {
+    /// `max(0, 1 - x)` (Bellec et al. 2020).
+    #[default]
+    PiecewiseLinear,
+    /// `exp(-x)` (Shrestha & Orchard 2018).
+    Exponential,
+    /// `1 / (1 + x)^2`, the derivative of the fast sigmoid (Zenke & Ganguli 2018).
+    FastSigmoid,
+    /// `1 / (1 + x^2)`, the derivative of the arctangent (Fang et al. 2021).
+    Arctan,
+}
+
+impl Surrogate {
+    /// `S(x)`.
+    pub fn at<R: Real>(self, x: R) -> R {
+        let one_more = R::ONE + x;
+        match self {
+            Self::PiecewiseLinear => (R::ONE - x).positive(),
+            Self::Exponential => (-x).exp(),
+            Self::FastSigmoid => R::ONE / (one_more * one_more),
+            Self::Arctan => R::ONE / (R::ONE + x * x),
+        }
+    }
+}
+
+/// When a spike takes the threshold off the potential.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reset {
+    /// In the next step, undecayed: step 2 above (NEST's `bsshslm_2020` neurons).
+    #[default]
+    Late,
+    /// In the step of the spike, after step 5 (NEST's `eprop_iaf`).
+    AtOnce,
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
 
 /// Parameters of the recurrent neurons and the readout.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -45,6 +88,13 @@ pub struct NeuronParams {
     pub psi_height: f64,
     /// Half width `w` of the surrogate gradient.
     pub psi_width: f64,
+    /// Shape of the surrogate gradient. (It and `reset` are left out of files where
+    /// they are the default, so that older weights keep their bytes.)
+    #[serde(skip_serializing_if = "is_default")]
+    pub surrogate: Surrogate,
+    /// When a spike takes the threshold off the potential.
+    #[serde(skip_serializing_if = "is_default")]
+    pub reset: Reset,
     /// Whether an input spike adds its full weight to `v` (`P = 1`) instead of `1 - alpha` of it.
     pub regular_spike_arrival: bool,
     /// The same for the readout (`Po = 1` instead of `1 - kappa`).
@@ -63,6 +113,8 @@ impl Default for NeuronParams {
             t_ref_ms: 3.0,
             psi_height: 0.5,
             psi_width: 0.6,
+            surrogate: Surrogate::PiecewiseLinear,
+            reset: Reset::Late,
             regular_spike_arrival: false,
             regular_spike_arrival_out: false,
         }
@@ -106,6 +158,12 @@ pub struct Dynamics<R> {
     pub psi_height: R,
     /// 1 over the half width of the surrogate gradient.
     pub psi_inv_width: R,
+    /// Its shape.
+    pub surrogate: Surrogate,
+    /// What a spike takes off the potential in the next step.
+    pub reset_late: R,
+    /// What it takes off at once.
+    pub reset_at_once: R,
     /// Refractory time in steps.
     pub t_ref: R,
     /// Length of a step in ms.
@@ -118,6 +176,10 @@ impl<R: Real> Dynamics<R> {
         let decay = |tau_ms: f64| (-params.dt_ms / tau_ms).exp();
         let (alpha, kappa) = (decay(params.tau_m_ms), decay(params.tau_out_ms));
         let arrival = |regular: bool, decay: f64| if regular { 1.0 } else { 1.0 - decay };
+        let (late, at_once) = match params.reset {
+            Reset::Late => (params.v_th, 0.0),
+            Reset::AtOnce => (0.0, params.v_th),
+        };
         Self {
             alpha: R::of(alpha),
             kappa: R::of(kappa),
@@ -127,6 +189,9 @@ impl<R: Real> Dynamics<R> {
             v_th: R::of(params.v_th),
             psi_height: R::of(params.psi_height),
             psi_inv_width: R::of(1.0 / params.psi_width),
+            surrogate: params.surrogate,
+            reset_late: R::of(late),
+            reset_at_once: R::of(at_once),
             t_ref: R::of((params.t_ref_ms / params.dt_ms).round()),
             dt_ms: params.dt_ms,
         }
@@ -184,6 +249,23 @@ impl<R: Real> Layer<R> {
     /// and clears the current.
     pub fn step(&mut self, dynamics: &Dynamics<R>, psi: &mut [R]) {
         integrate(self, dynamics, psi);
+        if dynamics.surrogate != Surrogate::PiecewiseLinear {
+            self.other_surrogate(dynamics, psi);
+        }
+    }
+
+    /// Writes the surrogate gradients of the last step anew, in their own shape: the
+    /// vectorised loop knows the default only.
+    fn other_surrogate(&self, d: &Dynamics<R>, psi: &mut [R]) {
+        for (j, psi) in psi.iter_mut().enumerate() {
+            let spiked = self.z[j] > R::ZERO;
+            if !spiked && self.r[j] > R::ZERO {
+                continue; // refractory: 0 already
+            }
+            let v = self.v[j] + d.reset_at_once * self.z[j];
+            let x = (v - (d.v_th + self.beta[j] * self.a[j])).abs() * d.psi_inv_width;
+            *psi = d.psi_height * d.surrogate.at(x);
+        }
     }
 
     /// Appends the neurons that fired in the last step to `out`, in ascending order.
@@ -210,7 +292,7 @@ vectorised! {
         let (z, current, beta) = (&mut layer.z[..n], &mut layer.current[..n], &layer.beta[..n]);
         for j in 0..n {
             let left = (r[j] - R::ONE).positive();
-            let v_new = d.alpha * v[j] + d.p * current[j] - d.v_th * z[j];
+            let v_new = d.alpha * v[j] + d.p * current[j] - d.reset_late * z[j];
             let a_new = d.rho * a[j] + z[j];
             let distance = v_new - (d.v_th + beta[j] * a_new);
             let bump = (R::ONE - distance.abs() * d.psi_inv_width).positive() * d.psi_height;
@@ -219,7 +301,7 @@ vectorised! {
             psi[j] = if free { bump } else { R::ZERO };
             z[j] = if spike { R::ONE } else { R::ZERO };
             r[j] = if spike { d.t_ref } else { left };
-            v[j] = v_new;
+            v[j] = if spike { v_new - d.reset_at_once } else { v_new };
             a[j] = a_new;
             current[j] = R::ZERO;
         }
@@ -278,6 +360,51 @@ mod tests {
         let mut fired = vec![];
         layer.fired(&mut fired);
         assert_eq!(fired, [0, 1]);
+    }
+
+    /// The values at x = 0.5 and 2, by hand.
+    #[test]
+    fn surrogates_by_hand() {
+        for (surrogate, half, two) in [
+            (Surrogate::PiecewiseLinear, 0.5, 0.0),
+            (Surrogate::Exponential, (-0.5_f64).exp(), (-2.0_f64).exp()),
+            (Surrogate::FastSigmoid, 1.0 / 2.25, 1.0 / 9.0),
+            (Surrogate::Arctan, 0.8, 0.2),
+        ] {
+            assert_eq!(surrogate.at(0.0), 1.0);
+            assert_eq!((surrogate.at(0.5), surrogate.at(2.0)), (half, two));
+            let d = Dynamics::<f64>::new(&NeuronParams {
+                surrogate,
+                psi_width: 0.5,
+                ..params()
+            });
+            // v = 0.75 and 1.25: a quarter below and above threshold, x = 0.5.
+            let mut layer = Layer::new(2, 0, 0.0);
+            let mut psi = [0.0; 2];
+            layer.current.copy_from_slice(&[0.75, 1.25]);
+            layer.step(&d, &mut psi);
+            assert_eq!(psi, [0.3 * half; 2]);
+            layer.step(&d, &mut psi);
+            assert_eq!(psi[1], 0.0, "refractory");
+        }
+    }
+
+    /// One spike, then the decay: late, the threshold goes off undecayed.
+    #[test]
+    fn resets_by_hand() {
+        let decay = (-0.1_f64).exp();
+        for (reset, after, next) in [
+            (Reset::Late, 1.25, decay * 1.25 - 1.0),
+            (Reset::AtOnce, 0.25, decay * 0.25),
+        ] {
+            let d = Dynamics::<f64>::new(&NeuronParams { reset, ..params() });
+            let mut layer = Layer::new(1, 0, 0.0);
+            layer.current[0] = 1.25;
+            layer.step(&d, &mut [0.0]);
+            assert_eq!((layer.z[0], layer.v[0]), (1.0, after));
+            layer.step(&d, &mut [0.0]);
+            assert!((layer.v[0] - next).abs() < 1e-15);
+        }
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! A tick allocates nothing, in the encoder and in the classifier, with and without a label.
+//! A tick allocates nothing: in the encoder, in the classifier with and without a label,
+//! and in a network that learns online.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -6,6 +7,8 @@ use std::cell::Cell;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use saccade_engine::encoder::{Encoder, EncoderConfig};
+use saccade_engine::learning::feedback::Feedback;
+use saccade_engine::learning::online::{Online, OnlineConfig};
 use saccade_engine::learning::optimizer::{Optimizer, OptimizerConfig};
 use saccade_engine::models::classifier::Classifier;
 use saccade_engine::models::config::ClassifierConfig;
@@ -65,4 +68,32 @@ fn a_tick_allocates_nothing() {
             assert!(spikes > 1000, "a silent network tests nothing: {spikes}");
         }
     }
+}
+
+#[test]
+fn a_tick_that_learns_online_allocates_nothing() {
+    let config = ClassifierConfig {
+        n_in: 64,
+        feedback: Feedback::Random,
+        ..ClassifierConfig::default()
+    };
+    let classifier = Classifier::new(config, 1).unwrap();
+    let config = OnlineConfig {
+        optimizer: OptimizerConfig::adam(1e-4),
+        feedback: Feedback::Adaptive { decay: 1e-4 },
+        ..OnlineConfig::default()
+    };
+    let mut online = Online::new(classifier.network().clone(), &config).unwrap();
+    let mut rng = ChaCha8Rng::seed_from_u64(2);
+    let mut spikes = 0;
+    let before = ALLOCATIONS.with(Cell::get);
+    for _ in 0..400 {
+        let mut inputs = [0_u32; 12];
+        inputs.fill_with(|| rng.random_range(0..64));
+        online.tick(&inputs).unwrap();
+        online.learn(Some(&[0.1, -0.1, 0.2, -0.2]));
+        spikes += online.fired().len();
+    }
+    assert_eq!(ALLOCATIONS.with(Cell::get) - before, 0);
+    assert!(spikes > 400, "a silent network tests nothing: {spikes}");
 }

@@ -3,6 +3,7 @@
 use super::numpy_random::NumpyRandom;
 use super::{Problem, Sequence, Target, Task};
 use crate::learning::eprop::EpropConfig;
+use crate::learning::feedback::Feedback;
 use crate::learning::optimizer::OptimizerConfig;
 use crate::network::{Topology, Weights};
 use crate::neurons::NeuronParams;
@@ -139,6 +140,7 @@ fn task(weights: Weights<f64>, feedback: Vec<f64>) -> Task {
         ticks: TICKS,
         window: RECALL,
         weights,
+        feedback_kind: Feedback::Random,
         feedback,
     }
 }

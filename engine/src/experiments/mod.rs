@@ -20,6 +20,7 @@ pub use sine_regression::SineRegression;
 
 use crate::error::{Error, Result};
 use crate::learning::eprop::{Adjoint, EpropConfig, Forward};
+use crate::learning::feedback::Feedback;
 use crate::learning::loss;
 use crate::learning::optimizer::{Optimizer, OptimizerConfig};
 use crate::network::{Interval, Network, Topology, Weights};
@@ -45,7 +46,9 @@ pub struct Task {
     pub window: usize,
     /// Initial weights.
     pub weights: Weights<f64>,
-    /// Random feedback, `[n_out, n_rec]`.
+    /// What becomes of the feedback weights.
+    pub feedback_kind: Feedback,
+    /// Random feedback, `[n_out, n_rec]`; not used where it is symmetric.
     pub feedback: Vec<f64>,
 }
 
@@ -97,6 +100,7 @@ pub struct Experiment<R> {
     eprop: EpropConfig,
     optimizer: Optimizer<R>,
     gradients: Weights<R>,
+    feedback: Feedback,
     window: usize,
     readouts: Vec<R>,
 }
@@ -110,6 +114,7 @@ impl<R: Real> Experiment<R> {
     pub fn new(task: &Task) -> Result<Self> {
         task.neurons.validate()?;
         task.eprop.validate()?;
+        task.feedback_kind.validate()?;
         let mut network = Network::new(task.topology, &task.neurons);
         let parts = network.weights.parts_mut().into_iter();
         for (ours, theirs) in parts.zip(task.weights.parts()) {
@@ -117,7 +122,9 @@ impl<R: Real> Experiment<R> {
         }
         let mut feedback = vec![R::ZERO; task.topology.n_out * task.topology.n_rec()];
         copy("feedback", &mut feedback, &task.feedback)?;
-        network.feedback = Some(feedback);
+        if task.feedback_kind != Feedback::Symmetric {
+            network.feedback = Some(feedback);
+        }
         let (low, high) = task.bounds;
         Ok(Self {
             interval: Interval::new(&network, task.ticks, task.ticks * task.topology.n_in),
@@ -125,6 +132,7 @@ impl<R: Real> Experiment<R> {
             optimizer: Optimizer::new(task.optimizer.clone(), &task.topology)?
                 .bounded(low, high)?,
             gradients: Weights::zeros(&task.topology),
+            feedback: task.feedback_kind,
             window: task.window,
             readouts: Vec::with_capacity(task.window * task.topology.n_out),
             network,
@@ -201,8 +209,11 @@ impl<R: Real> Experiment<R> {
     }
 
     fn update(&mut self, batch: usize) -> Result<()> {
+        let mut before = Vec::new();
+        self.feedback.remember(&self.network, &mut before);
         let weights = &mut self.network.weights;
         let done = self.optimizer.step(weights, &self.gradients, batch, 1.0);
+        self.feedback.follow(&mut self.network, &before);
         self.gradients.clear();
         done
     }

@@ -79,6 +79,42 @@ impl OptimizerConfig {
     }
 }
 
+impl OptimizerConfig {
+    /// Step `t` (from 1) along gradient `g`, for the synapses of one row; `m` and `v`
+    /// are used by Adam only.
+    pub(crate) fn step_row<R: Real>(&self, t: u64, w: &mut [R], g: &[R], m: &mut [R], v: &mut [R]) {
+        match *self {
+            Self::Sgd { eta } => add_scaled(w, R::of(-eta), g),
+            Self::Adam {
+                eta,
+                beta_1,
+                beta_2,
+                epsilon,
+            } => {
+                let rate = adam_rate(eta, t, beta_1, beta_2);
+                adam(w, g, m, v, [rate, beta_1, beta_2, epsilon, 1.0].map(R::of));
+            }
+        }
+    }
+}
+
+/// `eta sqrt(1 - b2^t) / (1 - b1^t)`.
+fn adam_rate(eta: f64, t: u64, beta_1: f64, beta_2: f64) -> f64 {
+    let t = t as f64;
+    eta * (1.0 - beta_2.powf(t)).sqrt() / (1.0 - beta_1.powf(t))
+}
+
+/// Keeps every weight within the bounds.
+pub(crate) fn keep_within<R: Real>(weights: &mut [R], (low, high): (R, R)) {
+    for w in weights {
+        if *w < low {
+            *w = low;
+        } else if *w > high {
+            *w = high;
+        }
+    }
+}
+
 /// An optimizer and its state.
 #[derive(Clone, Debug)]
 pub struct Optimizer<R> {
@@ -155,9 +191,7 @@ impl<R: Real> Optimizer<R> {
                 beta_2,
                 epsilon,
             } => {
-                let t = self.steps as f64;
-                let rate =
-                    eta * rate_factor * (1.0 - beta_2.powf(t)).sqrt() / (1.0 - beta_1.powf(t));
+                let rate = adam_rate(eta * rate_factor, self.steps, beta_1, beta_2);
                 let c = [rate, beta_1, beta_2, epsilon, scale].map(R::of);
                 let Some([m, v]) = &mut self.moments else {
                     return Ok(());
@@ -174,14 +208,9 @@ impl<R: Real> Optimizer<R> {
     }
 
     fn keep_in_bounds(&self, weights: &mut Weights<R>) {
-        let Some((low, high)) = self.bounds else {
-            return;
-        };
-        for w in weights.parts_mut().into_iter().flatten() {
-            if *w < low {
-                *w = low;
-            } else if *w > high {
-                *w = high;
+        if let Some(bounds) = self.bounds {
+            for part in weights.parts_mut() {
+                keep_within(part, bounds);
             }
         }
     }

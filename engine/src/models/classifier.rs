@@ -17,11 +17,12 @@ use std::path::Path;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use super::config::{ClassifierConfig, FeedbackKind};
+use super::config::ClassifierConfig;
 use super::presentation::Presentation;
 use super::weights_file;
 use crate::error::{Error, Result};
 use crate::learning::eprop::Adjoint;
+use crate::learning::feedback::Feedback;
 use crate::learning::optimizer::Optimizer;
 use crate::network::{Network, Weights};
 
@@ -108,7 +109,7 @@ impl Classifier {
         for self_connection in weights.w_rec.iter_mut().step_by(n_rec + 1) {
             *self_connection = 0.0;
         }
-        if config.feedback == FeedbackKind::Random {
+        if config.feedback != Feedback::Symmetric {
             let mut random = vec![0.0; config.n_out * n_rec];
             fill_normal(&mut random, config.readout_gain * per_neuron, &mut rng);
             network.feedback = Some(random);
@@ -287,8 +288,12 @@ impl Classifier {
         if intervals == 0 {
             return Ok(0);
         }
+        let feedback = self.config.feedback;
+        let mut before = Vec::new();
+        feedback.remember(&self.network, &mut before);
         let weights = &mut self.network.weights;
         let done = optimizer.step(weights, &learning.gradients, intervals, rate_factor);
+        feedback.follow(&mut self.network, &before);
         learning.gradients.clear();
         done.map(|()| intervals)
     }

@@ -4,19 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Result, check, check_count};
 use crate::learning::eprop::EpropConfig;
+use crate::learning::feedback::Feedback;
 use crate::network::Topology;
 use crate::neurons::NeuronParams;
-
-/// Where the learning signal of a neuron comes from.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum FeedbackKind {
-    /// Through the transposed readout weights.
-    #[default]
-    Symmetric,
-    /// Through fixed random weights.
-    Random,
-}
 
 /// Parameters of a classifier. All fields have defaults; unknown fields are errors.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -35,7 +25,7 @@ pub struct ClassifierConfig {
     /// Parameters of the learning rule.
     pub eprop: EpropConfig,
     /// Kind of feedback.
-    pub feedback: FeedbackKind,
+    pub feedback: Feedback,
     /// Longest interval that is recorded for learning, in ticks.
     pub max_ticks: usize,
     /// First tick of an interval with a learning signal.
@@ -60,7 +50,7 @@ impl Default for ClassifierConfig {
             n_out: 4,
             neuron: NeuronParams::default(),
             eprop: EpropConfig::default(),
-            feedback: FeedbackKind::Symmetric,
+            feedback: Feedback::Symmetric,
             max_ticks: 1000,
             learn_from_tick: 10,
             input_gain: 0.6,
@@ -103,6 +93,7 @@ impl ClassifierConfig {
         check("readout_gain", self.readout_gain, 0.0, 1e6)?;
         check("decision_sharpness", self.decision_sharpness, 1e-3, 1e3)?;
         self.neuron.validate()?;
+        self.feedback.validate()?;
         self.eprop.validate()
     }
 

@@ -15,8 +15,9 @@ use safetensors::tensor::{Dtype, TensorView};
 use serde::{Deserialize, Serialize};
 
 use super::classifier::{Classifier, Provenance};
-use super::config::{ClassifierConfig, FeedbackKind};
+use super::config::ClassifierConfig;
 use crate::error::{Error, Result};
+use crate::learning::feedback::Feedback;
 use crate::network::Network;
 
 const KEY: &str = "saccade";
@@ -117,8 +118,8 @@ pub(super) fn from_bytes(bytes: &[u8]) -> Result<Classifier> {
     let w_rec = tensor(&file, "w_rec", &[n, n])?;
     let w_out = tensor(&file, "w_out", &[n, n_out])?;
     let feedback = match document.config.feedback {
-        FeedbackKind::Symmetric => None,
-        FeedbackKind::Random => Some(tensor(&file, "feedback", &[n_out, n])?),
+        Feedback::Symmetric => None,
+        _ => Some(tensor(&file, "feedback", &[n_out, n])?),
     };
     let mut network = Network::new(topology, &document.config.neuron);
     network.weights.w_in = w_in;
@@ -198,7 +199,7 @@ mod tests {
             n_lif: 3,
             n_alif: 2,
             max_ticks: 20,
-            feedback: FeedbackKind::Random,
+            feedback: Feedback::Random,
             ..ClassifierConfig::default()
         };
         let mut classifier = Classifier::new(config, 5).unwrap();
