@@ -109,6 +109,14 @@ pub enum Error {
         /// What is wrong with it.
         what: String,
     },
+    /// Something is wrong with a part of a circuit.
+    #[error("{place}: {source}")]
+    In {
+        /// Which part.
+        place: String,
+        /// What is wrong with it.
+        source: Box<Error>,
+    },
     /// There are no samples, or too few.
     #[error("{0}")]
     NoSamples(String),

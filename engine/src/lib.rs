@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+pub mod circuit;
 pub mod encoder;
 pub mod error;
 pub mod experiments;

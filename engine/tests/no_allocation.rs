@@ -1,11 +1,12 @@
 //! A tick allocates nothing: in the encoder, in the classifier with and without a label,
-//! and in a network that learns online.
+//! in a network that learns online, and in a circuit.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use saccade_engine::circuit::{Builder, Lif, Rule, Synapse, Value};
 use saccade_engine::encoder::{Encoder, EncoderConfig};
 use saccade_engine::learning::feedback::Feedback;
 use saccade_engine::learning::online::{Online, OnlineConfig};
@@ -96,4 +97,31 @@ fn a_tick_that_learns_online_allocates_nothing() {
     }
     assert_eq!(ALLOCATIONS.with(Cell::get) - before, 0);
     assert!(spikes > 400, "a silent network tests nothing: {spikes}");
+}
+
+#[test]
+fn a_tick_of_a_circuit_allocates_nothing() {
+    let mut model = Builder::new(1.0, 3);
+    let input = model.inputs("input", 20);
+    let cells = model.population("cells", 100, Lif::default());
+    let synapse = Synapse::Conductance {
+        tau_ms: 5.0,
+        reversal_mv: 0.0,
+    };
+    model.project(input, cells, Rule::Random(0.5)).weight(9.0);
+    model
+        .project(cells, cells, Rule::FixedIn(10))
+        .synapse(synapse)
+        .weight(0.1)
+        .delay_ms(Value::Uniform(1.0, 9.0));
+    let mut circuit = model.build::<f32>().unwrap();
+    let mut spikes = 0;
+    let before = ALLOCATIONS.with(Cell::get);
+    for tick in 0..400_u32 {
+        circuit.spike(input, &[tick % 20, tick * 3 % 20]).unwrap();
+        circuit.tick();
+        spikes += circuit.fired(cells).len();
+    }
+    assert_eq!(ALLOCATIONS.with(Cell::get) - before, 0);
+    assert!(spikes > 400, "a silent circuit tests nothing: {spikes}");
 }

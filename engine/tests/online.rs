@@ -98,8 +98,9 @@ impl Eager {
         for j in 0..n {
             self.f[j] = c.kappa_reg * self.f[j] + (1.0 - c.kappa_reg) * self.z[j] / d.dt_ms;
             self.zbar_out[j] = d.kappa * self.zbar_out[j] + d.p_out * self.z[j];
-            for k in 0..t.n_out {
-                g.w_out[j * t.n_out + k] = error[k] * self.zbar_out[j];
+            let row = &mut g.w_out[j * t.n_out..][..t.n_out];
+            for (g, error) in row.iter_mut().zip(&error) {
+                *g = error * self.zbar_out[j];
             }
         }
         let all = g.w_in.iter_mut().chain(&mut g.w_rec);
