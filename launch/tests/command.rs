@@ -181,3 +181,37 @@ fn a_run_of_a_given_time_ends_and_can_be_replayed() {
     let document: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
     assert_eq!(document["different"], serde_json::json!({}), "{document}");
 }
+
+/// Seed 1 is NEST's own task: the losses that NEST's test lists, in the one document
+/// on stdout and in the folder, with pictures beside it.
+#[test]
+fn an_experiment_prints_nests_losses() {
+    let args = [
+        "experiment",
+        "sine-regression",
+        "--iterations",
+        "2",
+        "--json",
+        "--out",
+        "sine",
+    ];
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let output = saccade(folder.path(), &args);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let document: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    for (k, nest) in [101.964_356_999_041, 103.466_731_126_205]
+        .into_iter()
+        .enumerate()
+    {
+        let loss = document["loss"][k].as_f64().expect("a loss");
+        assert!((loss / nest - 1.0).abs() < 1e-12, "{loss} {nest}");
+    }
+    assert_eq!(document["readout"].as_array().map(Vec::len), Some(1000));
+    let file = std::fs::read(folder.path().join("sine/curves.json")).expect("written");
+    let file: serde_json::Value = serde_json::from_slice(&file).expect("JSON");
+    assert_eq!(file, document);
+    for picture in ["loss.png", "rate.png", "readout.png"] {
+        let bytes = std::fs::read(folder.path().join("sine").join(picture)).expect("written");
+        assert!(bytes.starts_with(b"\x89PNG"), "{picture}");
+    }
+}

@@ -232,7 +232,7 @@ fn a_circuit_of_currents_spike_for_spike() {
 /// NEST's potentials start with the end of the first tick.
 fn largest_difference(ours: &[f64], theirs: &Json) -> f64 {
     let theirs: Vec<f64> = serde_json::from_value(theirs.clone()).unwrap();
-    assert!(theirs.len() + 1 >= ours.len());
+    assert!(theirs.len() >= ours.len());
     let pairs = ours.iter().zip(&theirs);
     pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f64::max)
 }
@@ -294,5 +294,5 @@ fn conductances_potential_by_potential() {
     let highest = potentials.iter().copied().fold(-100.0, f64::max);
     println!("potentials up to {highest:.1} mV differ by at most {worst:e} mV");
     assert!(highest > -60.0, "the conductances must matter");
-    assert!(worst < 1e-2, "{worst:e} mV");
+    assert!(worst < 3e-3, "{worst:e} mV");
 }

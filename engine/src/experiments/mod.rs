@@ -18,6 +18,8 @@ mod sine_regression;
 pub use evidence_accumulation::EvidenceAccumulation;
 pub use sine_regression::SineRegression;
 
+use rayon::prelude::*;
+
 use crate::error::{Error, Result};
 use crate::learning::eprop::{Adjoint, EpropConfig, Forward};
 use crate::learning::feedback::Feedback;
@@ -26,6 +28,7 @@ use crate::learning::optimizer::{Optimizer, OptimizerConfig};
 use crate::network::{Interval, Network, Topology, Weights};
 use crate::neurons::NeuronParams;
 use crate::real::Real;
+use crate::simd::add_scaled;
 
 /// A network at its start, and how it learns.
 #[derive(Clone, Debug)]
@@ -96,12 +99,24 @@ pub struct Iteration {
 #[derive(Clone, Debug)]
 pub struct Experiment<R> {
     network: Network<R>,
-    interval: Interval<R>,
     eprop: EpropConfig,
     optimizer: Optimizer<R>,
-    gradients: Weights<R>,
     feedback: Feedback,
+    /// Sum over a batch.
+    gradients: Weights<R>,
+    ticks: usize,
     window: usize,
+    /// One for each sequence of the largest batch so far.
+    desks: Vec<Desk<R>>,
+    /// The desk of the last sequence.
+    last: usize,
+}
+
+/// What a sequence is worked on with.
+#[derive(Clone, Debug)]
+struct Desk<R> {
+    interval: Interval<R>,
+    gradients: Weights<R>,
     readouts: Vec<R>,
 }
 
@@ -126,17 +141,32 @@ impl<R: Real> Experiment<R> {
             network.feedback = Some(feedback);
         }
         let (low, high) = task.bounds;
-        Ok(Self {
-            interval: Interval::new(&network, task.ticks, task.ticks * task.topology.n_in),
-            eprop: task.eprop.clone(),
-            optimizer: Optimizer::new(task.optimizer.clone(), &task.topology)?
-                .bounded(low, high)?,
-            gradients: Weights::zeros(&task.topology),
-            feedback: task.feedback_kind,
-            window: task.window,
-            readouts: Vec::with_capacity(task.window * task.topology.n_out),
+        let optimizer = Optimizer::new(task.optimizer.clone(), &task.topology)?;
+        let mut experiment = Self {
             network,
-        })
+            eprop: task.eprop.clone(),
+            optimizer: optimizer.bounded(low, high)?,
+            feedback: task.feedback_kind,
+            gradients: Weights::zeros(&task.topology),
+            ticks: task.ticks,
+            window: task.window,
+            desks: Vec::new(),
+            last: 0,
+        };
+        experiment.desks_for(1);
+        Ok(experiment)
+    }
+
+    fn desks_for(&mut self, sequences: usize) {
+        let topology = self.network.topology;
+        while self.desks.len() < sequences {
+            self.desks.push(Desk {
+                interval: Interval::new(&self.network, self.ticks, self.ticks * topology.n_in),
+                gradients: Weights::zeros(&topology),
+                readouts: Vec::with_capacity(self.window * topology.n_out),
+            });
+        }
+        self.last = sequences.saturating_sub(1);
     }
 
     /// The network.
@@ -146,32 +176,37 @@ impl<R: Real> Experiment<R> {
 
     /// The last sequence of the last iteration.
     pub fn interval(&self) -> &Interval<R> {
-        &self.interval
+        &self.desks[self.last].interval
     }
 
     /// The readout of the last sequence within its window, `[window, n_out]`.
     pub fn readouts(&self) -> &[R] {
-        &self.readouts
+        &self.desks[self.last].readouts
     }
 
-    /// Runs a batch and changes the weights once.
+    /// Runs a batch, its sequences on several threads, and changes the weights once.
+    /// The result does not depend on the number of threads.
     ///
     /// # Errors
     /// [`Error::NotFinite`] where a gradient is not finite,
     /// [`Error::ClassOutOfRange`] and [`Error::InputOutOfRange`] where a sequence
     /// does not fit the network.
     pub fn iterate(&mut self, batch: &[Sequence]) -> Result<Iteration> {
-        let mut adjoint = Adjoint::new(&self.network);
-        let mut sum = Sum::default();
-        for sequence in batch {
-            sum.add(self.run(sequence, |_, _| {})?);
-            let Self {
-                network, interval, ..
-            } = self;
-            adjoint.accumulate(network, interval, &self.eprop, &mut self.gradients);
-        }
-        self.update(batch.len())?;
-        Ok(sum.mean(batch.len(), &self.network))
+        self.desks_for(batch.len());
+        let (network, eprop, window) = (&self.network, &self.eprop, self.window);
+        let runs: Vec<Result<Run>> = self.desks[..batch.len()]
+            .par_iter_mut()
+            .zip(batch)
+            .map(|(desk, sequence)| {
+                let run = desk.run(network, window, sequence, |_| {})?;
+                desk.gradients.clear();
+                let mut adjoint = Adjoint::new(network);
+                adjoint.accumulate(network, &desk.interval, eprop, &mut desk.gradients);
+                Ok(run)
+            })
+            .collect();
+        let runs: Vec<Run> = runs.into_iter().collect::<Result<_>>()?;
+        self.finish(&runs)
     }
 
     /// As [`Experiment::iterate`], with the terms left out that NEST leaves out.
@@ -189,52 +224,64 @@ impl<R: Real> Experiment<R> {
         batch: &[Sequence],
         following: Option<&Sequence>,
     ) -> Result<Iteration> {
-        let mut forward = Forward::new(&self.network);
-        let mut sum = Sum::default();
-        for (at, sequence) in batch.iter().enumerate() {
-            sum.add(self.run(sequence, |network, interval| {
+        self.desks_for(batch.len());
+        let (network, eprop, window) = (&self.network, &self.eprop, self.window);
+        let mut forward = Forward::new(network);
+        let mut runs = Vec::with_capacity(batch.len());
+        for (at, (desk, sequence)) in self.desks.iter_mut().zip(batch).enumerate() {
+            let run = desk.run(network, window, sequence, |interval| {
                 forward.step(network, interval);
-            })?);
+            });
+            runs.push(run?);
             let early = batch.get(at + 1).or(following);
             if let Some(early) = early.and_then(|next| next.inputs.get(1)) {
                 forward.leave_out_last_signal(early);
             }
-            let Self {
-                network, interval, ..
-            } = self;
-            forward.accumulate(network, interval, &self.eprop, &mut self.gradients);
+            desk.gradients.clear();
+            forward.accumulate(network, &desk.interval, eprop, &mut desk.gradients);
         }
-        self.update(batch.len())?;
-        Ok(sum.mean(batch.len(), &self.network))
+        self.finish(&runs)
     }
 
-    fn update(&mut self, batch: usize) -> Result<()> {
+    /// Adds up the gradients in the order of the sequences, and changes the weights.
+    fn finish(&mut self, runs: &[Run]) -> Result<Iteration> {
+        self.gradients.clear();
+        for desk in &self.desks[..runs.len()] {
+            let parts = self.gradients.parts_mut().into_iter();
+            for (sum, g) in parts.zip(desk.gradients.parts()) {
+                add_scaled(sum, R::ONE, g);
+            }
+        }
         let mut before = Vec::new();
         self.feedback.remember(&self.network, &mut before);
         let weights = &mut self.network.weights;
-        let done = self.optimizer.step(weights, &self.gradients, batch, 1.0);
+        self.optimizer
+            .step(weights, &self.gradients, runs.len(), 1.0)?;
         self.feedback.follow(&mut self.network, &before);
-        self.gradients.clear();
-        done
+        Ok(mean(runs, &self.network))
     }
+}
 
+impl<R: Real> Desk<R> {
     /// Runs a sequence; `after` sees the interval after each step, its error written.
     fn run(
         &mut self,
+        network: &Network<R>,
+        window: usize,
         sequence: &Sequence,
-        mut after: impl FnMut(&Network<R>, &Interval<R>),
+        mut after: impl FnMut(&Interval<R>),
     ) -> Result<Run> {
-        let topology = self.network.topology;
+        let topology = network.topology;
         check_sequence(sequence, &topology)?;
         let (n_out, ticks) = (topology.n_out, sequence.inputs.len());
-        let start = ticks.saturating_sub(self.window);
+        let start = ticks.saturating_sub(window);
         let mut run = Run::default();
         let (mut y, mut target) = (vec![R::ZERO; n_out], vec![R::ZERO; n_out]);
         let mut mean_softmax = vec![0.0; n_out];
         self.readouts.clear();
         self.interval.begin();
         for (s, inputs) in sequence.inputs.iter().enumerate() {
-            self.interval.step(&self.network, inputs);
+            self.interval.step(network, inputs);
             y.copy_from_slice(self.interval.readout());
             if s >= start
                 && let Some(error) = self.interval.error_mut()
@@ -257,7 +304,7 @@ impl<R: Real> Experiment<R> {
                     }
                 }
             }
-            after(&self.network, &self.interval);
+            after(&self.interval);
         }
         if let Target::Class(class) = sequence.target {
             run.right = mean_softmax.iter().all(|&p| p <= mean_softmax[class]);
@@ -312,31 +359,16 @@ struct Run {
     ticks: usize,
 }
 
-/// What came out of the sequences of a batch.
-#[derive(Clone, Copy, Debug, Default)]
-struct Sum {
-    loss: f64,
-    right: usize,
-    spikes: usize,
-    ticks: usize,
-}
-
-impl Sum {
-    fn add(&mut self, run: Run) {
-        self.loss += run.loss;
-        self.right += usize::from(run.right);
-        self.spikes += run.spikes;
-        self.ticks += run.ticks;
-    }
-
-    fn mean<R: Real>(&self, sequences: usize, network: &Network<R>) -> Iteration {
-        let neuron_ms = (self.ticks * network.topology.n_rec()) as f64 * network.dynamics.dt_ms;
-        Iteration {
-            loss: self.loss / sequences as f64,
-            right: self.right,
-            sequences,
-            rate_hz: 1000.0 * self.spikes as f64 / neuron_ms.max(f64::MIN_POSITIVE),
-        }
+/// What came out of a batch.
+fn mean<R: Real>(runs: &[Run], network: &Network<R>) -> Iteration {
+    let ticks: usize = runs.iter().map(|run| run.ticks).sum();
+    let spikes: usize = runs.iter().map(|run| run.spikes).sum();
+    let neuron_ms = (ticks * network.topology.n_rec()) as f64 * network.dynamics.dt_ms;
+    Iteration {
+        loss: runs.iter().map(|run| run.loss).sum::<f64>() / runs.len() as f64,
+        right: runs.iter().filter(|run| run.right).count(),
+        sequences: runs.len(),
+        rate_hz: 1000.0 * spikes as f64 / neuron_ms.max(f64::MIN_POSITIVE),
     }
 }
 

@@ -15,6 +15,7 @@ pub mod dataset;
 pub mod doctor;
 pub mod eval;
 pub mod events;
+pub mod experiment;
 pub mod launch;
 pub mod node;
 pub mod plot;
@@ -58,6 +59,8 @@ enum Command {
     Train(train::TrainArgs),
     /// Evaluate trained weights on a data set.
     Eval(eval::EvalArgs),
+    /// Learn the field's reference tasks, with curves and pictures.
+    Experiment(experiment::ExperimentArgs),
     /// Draw curves, confusion matrices and spike rasters.
     Plot(plot::PlotArgs),
     /// What is installed on this machine, and what will be used.
@@ -206,6 +209,7 @@ pub fn main() -> ExitCode {
         Command::Dataset(args) => dataset::run(args),
         Command::Train(args) => train::run(args),
         Command::Eval(args) => eval::run(args),
+        Command::Experiment(args) => experiment::run(args),
         Command::Plot(args) => plot::run(args),
         Command::Doctor(args) => doctor::run(args),
     };
