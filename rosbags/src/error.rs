@@ -59,7 +59,7 @@ pub enum BagError {
     #[error(
         "{path}: not a recording this program knows: the file starts with {found}; \
          expected a ROS 1 bag, a rosbag2 .db3 or .mcap, Prophesee RAW (EVT2, EVT2.1, EVT3) or DAT, \
-         AEDAT 4, 3.1 or 2.0, Event Stream, .npy, or the extension .bin (N-MNIST), .csv, .tsv or .txt"
+         AEDAT 4, 3.1 or 2.0, Event Stream, .npy, .npz, HDF5, or the extension .bin (N-MNIST), .csv, .tsv or .txt"
     )]
     UnknownFormat {
         /// The file.

@@ -1,11 +1,11 @@
 //! Which format a file has, told from its content; by its extension where the
 //! format has no mark of its own.
 
-use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use crate::error::{BagError, Result, printable};
+use crate::unpack;
 
 /// A file format that holds events or messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -30,6 +30,10 @@ pub enum Format {
     Nmnist,
     /// NumPy structured array (`.npy`).
     Npy,
+    /// Zip archive of NumPy arrays (`.npz`).
+    Npz,
+    /// HDF5.
+    Hdf5,
     /// Lines of text: `.csv`, `.tsv` or `.txt`, no mark in the content.
     Text,
 }
@@ -37,7 +41,7 @@ pub enum Format {
 impl Format {
     /// What the first bytes of a file say.
     fn of_content(head: &[u8]) -> Option<Self> {
-        let marks: [(&[u8], Self); 9] = [
+        let marks: [(&[u8], Self); 11] = [
             (b"#ROSBAG V", Self::Ros1Bag),
             (b"SQLite format 3\0", Self::Sqlite),
             (mcap::MAGIC, Self::Mcap),
@@ -47,6 +51,8 @@ impl Format {
             (b"#!AER-DAT2.0", Self::Aedat2),
             (b"\x93NUMPY", Self::Npy),
             (b"Event Stream", Self::EventStream),
+            (b"PK\x03\x04", Self::Npz),
+            (b"\x89HDF\r\n\x1A\n", Self::Hdf5),
         ];
         let found = marks.iter().find(|(mark, _)| head.starts_with(mark));
         found.map(|(_, format)| *format)
@@ -60,9 +66,16 @@ impl Format {
             _ => None,
         }
     }
+
+    /// Whether reading it needs more than its bytes from first to last.
+    fn is_read_in_places(self) -> bool {
+        use Format::{Hdf5, Mcap, Npz, Ros1Bag, Sqlite};
+        matches!(self, Ros1Bag | Sqlite | Mcap | Npz | Hdf5)
+    }
 }
 
-/// Finds the format of `path` from its first bytes, or where they say nothing
+/// Finds the format of `path` from its first bytes (unpacked, if it is packed as
+/// a whole with gzip or Zstandard), or where they say nothing
 /// from its extension. Of a rosbag2 directory the
 /// one storage file in it is taken; the path returned is that of the file.
 ///
@@ -76,13 +89,19 @@ pub fn detect(path: &Path) -> Result<(Format, PathBuf)> {
         path.to_owned()
     };
     let mut head = Vec::new();
-    File::open(&path)
-        .map_err(|e| BagError::io(&path, "open", e))?
-        .take(16)
+    let unpacked = unpack::open(&path)?;
+    (unpacked.source.take(16))
         .read_to_end(&mut head)
         .map_err(|e| BagError::io(&path, "read", e))?;
-    match Format::of_content(&head).or_else(|| Format::of_extension(&path)) {
-        Some(format) => Ok((format, path)),
+    match Format::of_content(&head).or_else(|| Format::of_extension(&unpacked.name)) {
+        Some(format) => match unpacked.packed {
+            Some(packed) if format.is_read_in_places() => Err(BagError::Unsupported {
+                path,
+                what: format!("{format:?} packed as a whole with {packed}"),
+                remedy: "it is not read front to back: unpack it first".into(),
+            }),
+            _ => Ok((format, path)),
+        },
         None => Err(BagError::UnknownFormat {
             path,
             found: printable(&head),

@@ -16,6 +16,7 @@ mod mcap;
 mod message;
 mod ros1;
 mod sqlite;
+mod unpack;
 mod writer;
 
 pub use bag::BagReader;

@@ -104,21 +104,39 @@ impl BagWriter {
     /// # Errors
     /// If the extension is another one or the file cannot be created.
     pub fn create(path: &Path) -> Result<Self> {
-        let sink = match path.extension().and_then(|e| e.to_str()) {
-            Some("mcap") => Sink::Mcap(Box::new(McapWriter::create(path)?)),
-            Some("bag") => Sink::Ros1(Box::new(Ros1Writer::create(path, Ros1Compression::Lz4)?)),
-            _ => {
-                return Err(BagError::Unsupported {
-                    path: path.to_owned(),
-                    what: "writing a bag of this name".into(),
-                    remedy: "give it the extension .mcap or .bag (ROS 1)".into(),
-                });
-            }
-        };
-        Ok(Self {
+        match path.extension().and_then(|e| e.to_str()) {
+            Some("mcap") => Self::mcap(path),
+            Some("bag") => Self::ros1(path, Ros1Compression::Lz4),
+            _ => Err(BagError::Unsupported {
+                path: path.to_owned(),
+                what: "writing a bag of this name".into(),
+                remedy: "give it the extension .mcap or .bag (ROS 1)".into(),
+            }),
+        }
+    }
+
+    /// Creates an MCAP file, whatever its extension.
+    ///
+    /// # Errors
+    /// If the file cannot be created.
+    pub fn mcap(path: &Path) -> Result<Self> {
+        Ok(Self::to(Sink::Mcap(Box::new(McapWriter::create(path)?))))
+    }
+
+    /// Creates a ROS 1 bag, whatever its extension.
+    ///
+    /// # Errors
+    /// If the file cannot be created.
+    pub fn ros1(path: &Path, compression: Ros1Compression) -> Result<Self> {
+        let writer = Ros1Writer::create(path, compression)?;
+        Ok(Self::to(Sink::Ros1(Box::new(writer))))
+    }
+
+    fn to(sink: Sink) -> Self {
+        Self {
             sink,
             topics: BTreeMap::new(),
-        })
+        }
     }
 
     /// Whether messages are written as ROS 1 or CDR.

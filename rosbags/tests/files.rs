@@ -5,7 +5,7 @@ use std::path::Path;
 use saccade_msgs::Event;
 use saccade_msgs::event_camera_msgs::EventPacket;
 use saccade_rosbags::events::{
-    Geometry, RawEncoding, RawHeader, info, mono_packet, write_raw_file,
+    Encoding, EventBatch, EventWriter, Geometry, RawHeader, WriteOptions, info, mono_packet,
 };
 use saccade_rosbags::{BagError, BagReader};
 
@@ -25,13 +25,27 @@ fn events() -> Vec<Event> {
         .collect()
 }
 
+fn write_raw(path: &Path, encoding: Encoding, events: &[Event]) {
+    let options = WriteOptions {
+        encoding: Some(encoding),
+        ..WriteOptions::of_sensor(GEOMETRY)
+    };
+    let mut writer = EventWriter::create(path, &options).expect("creates");
+    let batch = EventBatch {
+        events: events.to_vec(),
+        triggers: Vec::new(),
+    };
+    writer.write(&batch).expect("writes");
+    writer.finish().expect("finishes");
+}
+
 #[test]
 fn raw_files_are_read_back() {
     let dir = tempfile::tempdir().expect("a directory");
     let mut checksums = Vec::new();
-    for encoding in [RawEncoding::Evt2, RawEncoding::Evt3] {
+    for encoding in [Encoding::Evt2, Encoding::Evt21, Encoding::Evt3] {
         let path = dir.path().join("a.raw");
-        write_raw_file(&path, encoding, GEOMETRY, &events()).expect("writes");
+        write_raw(&path, encoding, &events());
         let info = info(&path, None).expect("reads");
         assert_eq!(info.format, format!("raw/{}", encoding.name()));
         assert_eq!((info.width, info.height), (320, 240));
@@ -65,7 +79,7 @@ fn raw_files_are_read_back() {
 fn headers_without_end_or_geometry() {
     let dir = tempfile::tempdir().expect("a directory");
     let path = dir.path().join("a.raw");
-    write_raw_file(&path, RawEncoding::Evt3, GEOMETRY, &events()).expect("writes");
+    write_raw(&path, Encoding::Evt3, &events());
     let offset = RawHeader::read(&path).expect("reads").data_offset as usize;
     let whole = std::fs::read(&path).expect("reads");
     let bare = [b"% evt 3.0\n", &whole[offset..]].concat();
@@ -80,7 +94,7 @@ fn headers_without_end_or_geometry() {
 fn files_cut_anywhere_give_an_error_or_fewer_events() {
     let dir = tempfile::tempdir().expect("a directory");
     let path = dir.path().join("a.raw");
-    write_raw_file(&path, RawEncoding::Evt3, GEOMETRY, &events()[..50]).expect("writes");
+    write_raw(&path, Encoding::Evt3, &events()[..50]);
     let whole = std::fs::read(&path).expect("reads");
     for length in 0..whole.len() {
         std::fs::write(&path, &whole[..length]).expect("writes");

@@ -5,27 +5,32 @@
 //! (valid 0, polarity 1, row 16-2, column 31-17) and 31 bits of µs, above which
 //! the overflows stand. Rows count from the top.
 
-use std::path::Path;
-
 use saccade_msgs::Event;
 
 use super::bytes::{Bytes, FileReader, push};
-use super::{DecodeCounts, EventBatch, EventError, Geometry};
+use super::{DecodeCounts, EventBatch, Geometry, Trigger};
 use crate::error::{BagError, Result, printable};
-use crate::file;
 
 /// One header line may not be longer than this.
 pub(super) const MAX_LINE: usize = 4096;
 /// Header lines at most.
 pub(super) const MAX_LINES: usize = 1000;
-const END: &str = "#!END-HEADER";
-const POLARITY: i16 = 1;
+/// The last line of the header.
+pub(super) const END: &str = "#!END-HEADER";
+/// Type of packets of special events.
+pub(super) const SPECIAL: i16 = 0;
+/// Type of packets of polarity events.
+pub(super) const POLARITY: i16 = 1;
+/// Special events that are a rising and a falling edge of an input: three external
+/// ones, and the generator's. (Pulses are told as rising edges.)
+pub(super) const INPUTS: [(u8, u8); 4] = [(2, 3), (6, 7), (9, 10), (12, 13)];
+const PULSES: [u8; 3] = [4, 8, 11];
 /// A type with this bit has packed events.
 const PACKED: i16 = i16::MIN;
-const EVENT: usize = 8;
-const TIME: u32 = (1 << 31) - 1;
-/// Events that the writer puts into a packet.
-const PER_PACKET: usize = 8192;
+/// Bytes of an event.
+pub(super) const EVENT: usize = 8;
+/// Bits of the time.
+pub(super) const TIME: u32 = (1 << 31) - 1;
 
 /// Cameras and the sizes of their sensors.
 pub(super) const SENSORS: [(&str, u16, u16); 7] = [
@@ -38,11 +43,14 @@ pub(super) const SENSORS: [(&str, u16, u16); 7] = [
     ("DVXPLORER", 640, 480),
 ];
 
-/// Reads the polarity events of an AEDAT 3.1 file; other events are passed over.
+/// Reads the polarity events and triggers of an AEDAT 3.1 file; other events are
+/// passed over.
 pub(super) struct Aedat3Reader {
     bytes: Bytes,
     geometry: Option<Geometry>,
-    /// Polarity events left in the packet.
+    /// Type of the packet's events.
+    kind: i16,
+    /// Events left in the packet.
     left: u64,
     /// Overflows of the packet, as the upper bits of the time.
     base_us: u64,
@@ -70,10 +78,19 @@ impl Aedat3Reader {
             if line.starts_with("#Source") {
                 geometry = geometry.or_else(|| named_sensor(line));
             }
+            // Our own writer's, for sensors without a name.
+            if let Some((width, height)) = line
+                .strip_prefix("#Size: ")
+                .and_then(|size| size.split_once('x'))
+                && let (Ok(width), Ok(height)) = (width.parse(), height.parse())
+            {
+                geometry = Some(Geometry { width, height });
+            }
         }
         Ok(Self {
             bytes,
             geometry,
+            kind: POLARITY,
             left: 0,
             base_us: 0,
             counts: DecodeCounts::default(),
@@ -109,15 +126,17 @@ impl Aedat3Reader {
                 remedy: "record it with the format RAW".into(),
             });
         }
-        if kind != POLARITY {
+        if kind != POLARITY && kind != SPECIAL {
             self.bytes.skip(size * number, "a packet")?;
         } else if size != EVENT as u64 {
             let found = size.to_string();
-            return Err(self
-                .bytes
-                .corrupt(at + 4, "polarity events of 8 bytes", found));
+            return Err(self.bytes.corrupt(
+                at + 4,
+                "polarity and special events of 8 bytes",
+                found,
+            ));
         } else {
-            (self.left, self.base_us) = (number, base << 31);
+            (self.kind, self.left, self.base_us) = (kind, number, base << 31);
         }
         Ok(true)
     }
@@ -140,6 +159,13 @@ impl FileReader for Aedat3Reader {
             if address & 1 == 0 {
                 continue; // a filter has taken it out
             }
+            if self.kind == SPECIAL {
+                let kind = (address >> 1 & 0x7F) as u8;
+                batch
+                    .triggers
+                    .extend(trigger(kind, self.base_us | u64::from(t)));
+                continue;
+            }
             let event = Event {
                 t_us: self.base_us | u64::from(t),
                 x: (address >> 17) as u16,
@@ -160,59 +186,23 @@ impl FileReader for Aedat3Reader {
     }
 }
 
+/// The trigger that a special event of that type is, if it is one.
+fn trigger(kind: u8, t_us: u64) -> Option<Trigger> {
+    let pulse = PULSES.iter().position(|&p| p == kind);
+    let input = INPUTS
+        .iter()
+        .position(|&(rising, falling)| kind == rising || kind == falling);
+    let id = pulse.or(input)?;
+    Some(Trigger {
+        t_us,
+        id: id as u8,
+        rising: INPUTS[id].1 != kind,
+    })
+}
+
 /// The size of the sensor that a header line names.
 pub(super) fn named_sensor(line: &str) -> Option<Geometry> {
     let line = line.to_ascii_uppercase();
     let (_, width, height) = SENSORS.into_iter().find(|(name, ..)| line.contains(name))?;
     Some(Geometry { width, height })
-}
-
-/// Writes events as AEDAT 3.1, format RAW. The format tells sensors by name:
-/// that of a camera of this size, or none.
-///
-/// # Errors
-/// If a column or row is above 32767 or a time above 2^62 µs, or writing fails.
-pub fn write_aedat3(path: &Path, geometry: Geometry, events: &[Event]) -> Result<()> {
-    let size = (geometry.width, geometry.height);
-    let camera = SENSORS.iter().find(|(_, w, h)| (*w, *h) == size);
-    let camera = camera.map_or("unknown", |(name, ..)| name);
-    let header = format!("#!AER-DAT3.1\r\n#Format: RAW\r\n#Source 0: {camera}\r\n{END}\r\n");
-    let mut out = header.into_bytes();
-    // A packet has one number of overflows.
-    let rounds = events.chunk_by(|a, b| a.t_us >> 31 == b.t_us >> 31);
-    let mut index = 0;
-    for events in rounds.flat_map(|events| events.chunks(PER_PACKET)) {
-        packet(index, events, &mut out).map_err(|source| BagError::Events {
-            path: path.to_owned(),
-            source,
-        })?;
-        index += events.len();
-    }
-    file::write(path, &out)
-}
-
-/// Appends a packet; `first` is the index of its first event.
-fn packet(
-    first: usize,
-    events: &[Event],
-    out: &mut Vec<u8>,
-) -> std::result::Result<(), EventError> {
-    let overflows = events.first().map_or(0, |e| e.t_us >> 31);
-    let n = events.len() as i32;
-    out.extend(POLARITY.to_le_bytes());
-    out.extend(0i16.to_le_bytes());
-    for field in [EVENT as i32, 4, overflows as i32, n, n, n] {
-        out.extend(field.to_le_bytes());
-    }
-    for (i, e) in events.iter().enumerate() {
-        if e.x > 0x7FFF || e.y > 0x7FFF || e.t_us >> 62 != 0 {
-            let why = "addresses go up to 32767, times to 2^62 us";
-            return Err(EventError::unencodable(first + i, *e, "aedat3", why));
-        }
-        let polarity = u32::from(e.on) << 1;
-        let address = u32::from(e.x) << 17 | u32::from(e.y) << 2 | polarity | 1;
-        out.extend(address.to_le_bytes());
-        out.extend((e.t_us as u32 & TIME).to_le_bytes());
-    }
-    Ok(())
 }

@@ -2,60 +2,41 @@
 //! compression, the place of the data table and, as XML, the streams; then
 //! packets of `i32` stream, `i32` size and a FlatBuffer, which LZ4 or Zstandard
 //! may have packed. Events have 16 bytes: i64 µs, i16 column, i16 row, u8
-//! polarity, 3 unused. What follows the packets (the data table) is not read.
+//! polarity, 3 unused. Triggers are tables of a time and a kind. What follows the
+//! packets (the data table) is only checked to be whole.
 
-use std::io::{Read, Write};
-use std::path::Path;
+use std::io::Read;
 
 use saccade_msgs::Event;
 
 use super::bytes::{Bytes, FileReader, push};
 use super::flatbuffer::{Damage, Table};
-use super::{DecodeCounts, EventBatch, EventError, Geometry};
-use crate::error::{BagError, Result};
-use crate::file;
+use super::{DecodeCounts, EventBatch, Geometry, Trigger, has_vectors};
+use crate::error::{BagError, Result, printable};
 
 /// First bytes of a file.
-const MAGIC: &[u8] = b"#!AER-DAT4.0\r\n";
+pub(super) const MAGIC: &[u8] = b"#!AER-DAT4.0\r\n";
 /// Bytes of a header at most.
 const MAX_HEADER: u32 = 1 << 24;
 /// Bytes of a packet at most, packed and unpacked.
 const MAX_PACKET: u64 = 1 << 28;
 /// Bytes of an event.
-const EVENT: usize = 16;
-/// Events that the writer puts into a packet.
-const PER_PACKET: usize = 8192;
+pub(super) const EVENT: usize = 16;
 
-/// How the packets of an AEDAT 4 file are packed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Aedat4Compression {
-    /// Not at all.
+/// Kinds of trigger that are a rising and a falling edge: of the external input,
+/// and of the generator. (A pulse of the input is told as a rising edge.)
+pub(super) const INPUTS: [(u8, u8); 2] = [(1, 2), (4, 5)];
+const PULSE: u8 = 3;
+
+/// How the packets of a file are packed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Packing {
     None,
-    /// LZ4 frames.
-    #[default]
     Lz4,
-    /// Zstandard.
     Zstd,
 }
 
-impl Aedat4Compression {
-    /// Name in the header's XML.
-    fn name(self) -> &'static str {
-        match self {
-            Self::None => "NONE",
-            Self::Lz4 => "LZ4",
-            Self::Zstd => "ZSTD",
-        }
-    }
-
-    fn number(self) -> i32 {
-        match self {
-            Self::None => 0,
-            Self::Lz4 => 1,
-            Self::Zstd => 3,
-        }
-    }
-
+impl Packing {
     /// 2 and 4 are LZ4 and Zstandard packed harder.
     fn of_number(number: i32) -> Option<Self> {
         match number {
@@ -65,18 +46,32 @@ impl Aedat4Compression {
             _ => None,
         }
     }
+
+    /// Name in the header's XML.
+    fn name(self) -> &'static str {
+        match self {
+            Self::None => "NONE",
+            Self::Lz4 => "LZ4",
+            Self::Zstd => "ZSTD",
+        }
+    }
 }
 
 /// Reads the events of one stream of an AEDAT 4 file.
 pub(super) struct Aedat4Reader {
     bytes: Bytes,
-    compression: Aedat4Compression,
+    packing: Packing,
     /// Place of the data table; `None` where the file was not closed.
     end: Option<u64>,
     stream: i32,
+    /// Streams of triggers.
+    triggers: Vec<i32>,
     geometry: Option<Geometry>,
     unpacked: Vec<u8>,
     counts: DecodeCounts,
+    vectors: bool,
+    /// Whether the data table was looked at.
+    checked: bool,
 }
 
 impl Aedat4Reader {
@@ -98,69 +93,141 @@ impl Aedat4Reader {
         let number = table.i32(0, 0).map_err(damaged)?;
         let end = table.i64(1, -1).map_err(damaged)?;
         let (info, info_at) = table.vector(2, 1).map_err(damaged)?;
-        let compression = Aedat4Compression::of_number(number).ok_or_else(|| {
+        let packing = Packing::of_number(number).ok_or_else(|| {
             let expected = "a compression of 0 (none), 1, 2 (LZ4), 3 or 4 (ZSTD)";
             bytes.corrupt(at, expected, format!("{number}"))
         })?;
-        let (stream, geometry) = pick_stream(&bytes, at + info_at as u64, info, stream)?;
+        let (stream, geometry, triggers) = pick_stream(&bytes, at + info_at as u64, info, stream)?;
         Ok(Self {
-            compression,
+            packing,
             end: u64::try_from(end).ok(),
             stream,
+            triggers,
             geometry,
             unpacked: Vec::new(),
             counts: DecodeCounts::default(),
+            vectors: has_vectors(),
+            checked: false,
             bytes,
         })
     }
 
     /// Appends the events of a packet that starts at byte `at` of the file.
     fn events(&mut self, at: u64, packet: &[u8], batch: &mut EventBatch) -> Result<()> {
-        let damaged = |d: Damage| {
-            let expected = format!("{} (byte {} of the unpacked packet)", d.expected, d.at);
-            self.bytes.corrupt(at, expected, "an offset out of it")
-        };
-        if packet.get(8..12) != Some(b"EVTS") {
-            let found = crate::error::printable(packet.get(8..12).unwrap_or_default());
-            let expected = "a packet of events (EVTS)";
-            return Err(self.bytes.corrupt(at, expected, found));
-        }
-        let table = Table::root(packet).map_err(damaged)?;
-        let (records, first) = table.vector(0, EVENT).map_err(damaged)?;
+        let table = self.root(at, packet, b"EVTS")?;
+        let (records, first) = table.vector(0, EVENT).map_err(|d| self.damaged(at, d))?;
         let geometry = self.geometry.unwrap_or(Geometry::UNBOUNDED);
-        let (records, _) = records.as_chunks::<EVENT>();
-        batch.events.reserve(records.len());
-        for (i, r) in records.iter().enumerate() {
-            let word = u128::from_le_bytes(*r);
-            let t = word as i64;
-            let Ok(t_us) = u64::try_from(t) else {
-                let place = first + i * EVENT;
-                let expected = format!("a time from 0 on (byte {place} of the unpacked packet)");
-                return Err(self.bytes.corrupt(at, expected, format!("{t} us")));
+        let (mut records, _) = records.as_chunks::<EVENT>();
+        let (all, mut done) = (records.len(), 0);
+        batch.events.reserve(all);
+        while done < all {
+            #[cfg(target_arch = "x86_64")]
+            if self.vectors {
+                // SAFETY: `vectors` says that the CPU has the instructions.
+                done += unsafe { super::avx2::aedat4(records, geometry, &mut batch.events) };
+                records = &records[done - (all - records.len())..];
+            }
+            let n = if self.vectors {
+                records.len().min(2)
+            } else {
+                records.len()
             };
-            // Negative addresses become large ones, which are outside.
-            let event = Event {
-                t_us,
-                x: (word >> 64) as u16,
-                y: (word >> 80) as u16,
-                on: (word >> 96) as u8 != 0,
-            };
-            push(event, geometry, batch, &mut self.counts);
+            let (unusual, later) = records.split_at(n);
+            for (i, r) in unusual.iter().enumerate() {
+                let word = u128::from_le_bytes(*r);
+                let t = word as i64;
+                let Ok(t_us) = u64::try_from(t) else {
+                    let place = first + (done + i) * EVENT;
+                    let expected =
+                        format!("a time from 0 on (byte {place} of the unpacked packet)");
+                    return Err(self.bytes.corrupt(at, expected, format!("{t} us")));
+                };
+                // Negative addresses become large ones, which are outside.
+                let event = Event {
+                    t_us,
+                    x: (word >> 64) as u16,
+                    y: (word >> 80) as u16,
+                    on: (word >> 96) as u8 != 0,
+                };
+                push(event, geometry, batch, &mut self.counts);
+            }
+            done += n;
+            records = later;
         }
         Ok(())
+    }
+
+    /// Appends the triggers of a packet that starts at byte `at` of the file.
+    fn trigger_packet(&self, at: u64, packet: &[u8], batch: &mut EventBatch) -> Result<()> {
+        let table = self.root(at, packet, b"TRIG")?;
+        let elements = table.tables(0).map_err(|d| self.damaged(at, d))?;
+        for element in elements {
+            let element = element.map_err(|d| self.damaged(at, d))?;
+            let t = element.i64(0, 0).map_err(|d| self.damaged(at, d))?;
+            let kind = element.u8(1, 0).map_err(|d| self.damaged(at, d))?;
+            let t_us = u64::try_from(t).map_err(|_| {
+                let expected = "triggers with times from 0 on";
+                self.bytes.corrupt(at, expected, format!("{t} us"))
+            })?;
+            batch.triggers.extend(trigger(kind, t_us));
+        }
+        Ok(())
+    }
+
+    /// The table of an unpacked packet.
+    fn root<'a>(&self, at: u64, packet: &'a [u8], identifier: &[u8; 4]) -> Result<Table<'a>> {
+        if packet.get(8..12) != Some(identifier) {
+            let found = printable(packet.get(8..12).unwrap_or_default());
+            let expected = format!("a packet of {}", identifier.escape_ascii());
+            return Err(self.bytes.corrupt(at, expected, found));
+        }
+        Table::root(packet).map_err(|d| self.damaged(at, d))
+    }
+
+    fn damaged(&self, at: u64, d: Damage) -> BagError {
+        let expected = format!("{} (byte {} of the unpacked packet)", d.expected, d.at);
+        self.bytes.corrupt(at, expected, "an offset out of it")
+    }
+
+    /// Whether the packets have come to their end, at the next byte.
+    fn ended(&mut self) -> Result<bool> {
+        let rest = self.bytes.peek(1)?.len();
+        match self.end {
+            None => Ok(rest == 0),
+            Some(end) if self.bytes.offset() < end => Ok(false),
+            Some(_) if rest == 0 => Err(self.bytes.truncated("the data table", 1, 0)),
+            Some(end) => self.check_table(end).map(|()| true),
+        }
+    }
+
+    /// Reads the data table, so that a file cut inside of it is noticed. (One of
+    /// over [`MAX_PACKET`] bytes, 40 for a packet, is not read.)
+    fn check_table(&mut self, at: u64) -> Result<()> {
+        let rest = self.bytes.peek(MAX_PACKET as usize + 1)?;
+        if self.checked || rest.len() as u64 > MAX_PACKET {
+            return Ok(());
+        }
+        self.checked = true;
+        let mut unpacked = Vec::new();
+        let why = match unpack(self.packing, rest, &mut unpacked) {
+            Ok(()) if unpacked.get(8..12) == Some(b"FTAB") => match Table::root(&unpacked) {
+                Ok(_) => return Ok(()),
+                Err(_) => "less than its size".to_owned(),
+            },
+            Ok(()) => printable(&unpacked[..unpacked.len().min(12)]),
+            Err(why) => why,
+        };
+        Err(self.bytes.corrupt(at, "the whole data table (FTAB)", why))
     }
 }
 
 impl FileReader for Aedat4Reader {
     fn next_batch(&mut self, batch: &mut EventBatch) -> Result<bool> {
         loop {
+            if self.ended()? {
+                return Ok(false);
+            }
             let at = self.bytes.offset();
-            if self.end.is_some_and(|end| at >= end) {
-                return Ok(false);
-            }
-            if self.end.is_none() && self.bytes.peek(1)?.is_empty() {
-                return Ok(false);
-            }
             let head: [u8; 8] = self.bytes.array("the head of a packet")?;
             let word = u64::from_le_bytes(head);
             let (stream, size) = (word as i32, (word >> 32) as i32);
@@ -176,18 +243,25 @@ impl FileReader for Aedat4Reader {
                 let found = format!("{} bytes", (word >> 32) as i32);
                 return Err(self.bytes.corrupt(at + 4, expected, found));
             };
-            if stream != self.stream {
+            let triggers = self.triggers.contains(&stream);
+            if stream != self.stream && !triggers {
                 self.bytes.skip(size, "a packet")?;
                 continue;
             }
-            let packed = self.bytes.take(size as usize, "a packet of events")?;
+            let packed = self
+                .bytes
+                .take(size as usize, "a packet of events or triggers")?;
             let mut unpacked = std::mem::take(&mut self.unpacked);
             unpacked.clear();
-            if let Err(why) = unpack(self.compression, packed, &mut unpacked) {
-                let expected = format!("a packet packed as {}", self.compression.name());
+            if let Err(why) = unpack(self.packing, packed, &mut unpacked) {
+                let expected = format!("a packet packed as {}", self.packing.name());
                 return Err(self.bytes.corrupt(at + 8, expected, why));
             }
-            let result = self.events(at + 8, &unpacked, batch);
+            let result = if triggers {
+                self.trigger_packet(at + 8, &unpacked, batch)
+            } else {
+                self.events(at + 8, &unpacked, batch)
+            };
             self.unpacked = unpacked;
             return result.map(|()| true);
         }
@@ -203,18 +277,12 @@ impl FileReader for Aedat4Reader {
 }
 
 /// Unpacks at most [`MAX_PACKET`] bytes; an error says why not.
-fn unpack(
-    compression: Aedat4Compression,
-    packed: &[u8],
-    out: &mut Vec<u8>,
-) -> std::result::Result<(), String> {
+fn unpack(packing: Packing, packed: &[u8], out: &mut Vec<u8>) -> std::result::Result<(), String> {
     let most = MAX_PACKET + 1;
-    let read = match compression {
-        Aedat4Compression::None => packed.take(most).read_to_end(out),
-        Aedat4Compression::Lz4 => lz4_flex::frame::FrameDecoder::new(packed)
-            .take(most)
-            .read_to_end(out),
-        Aedat4Compression::Zstd => zstd::stream::read::Decoder::with_buffer(packed)
+    let read = match packing {
+        Packing::None => packed.take(most).read_to_end(out),
+        Packing::Lz4 => unpack_lz4(packed, most, out),
+        Packing::Zstd => zstd::stream::read::Decoder::with_buffer(packed)
             .and_then(|decoder| decoder.take(most).read_to_end(out)),
     };
     match read {
@@ -224,33 +292,61 @@ fn unpack(
     }
 }
 
-/// The stream of events asked for, or the only one, and its sensor's size.
+/// Unpacks a frame of LZ4. (The crate `lz4` does it a fifth faster here than
+/// `lz4_flex`, and tells when a frame is cut at its end.)
+fn unpack_lz4(packed: &[u8], most: u64, out: &mut Vec<u8>) -> std::io::Result<usize> {
+    let mut decoder = lz4::Decoder::new(packed)?.take(most);
+    let n = decoder.read_to_end(out)?;
+    if n as u64 == most {
+        return Ok(n);
+    }
+    decoder.into_inner().finish().1.map(|()| n)
+}
+
+/// The trigger of that kind, if it is one of an input.
+fn trigger(kind: u8, t_us: u64) -> Option<Trigger> {
+    let of_input = |&(rising, falling): &(u8, u8)| kind == rising || kind == falling;
+    let id = match kind {
+        PULSE => 0,
+        _ => INPUTS.iter().position(of_input)?,
+    };
+    Some(Trigger {
+        t_us,
+        id: id as u8,
+        rising: INPUTS[id].1 != kind,
+    })
+}
+
+/// The stream of events asked for, or the only one, its sensor's size, and the
+/// streams of triggers.
 fn pick_stream(
     bytes: &Bytes,
     at: u64,
     info: &[u8],
     wanted: Option<&str>,
-) -> Result<(i32, Option<Geometry>)> {
+) -> Result<(i32, Option<Geometry>, Vec<i32>)> {
     let broken = |why: String| bytes.corrupt(at, "XML that lists the streams", why);
     let info = std::str::from_utf8(info).map_err(|e| broken(e.to_string()))?;
     let document = roxmltree::Document::parse(info).map_err(|e| broken(e.to_string()))?;
     let out_info = (document.descendants()).find(|n| n.attribute("name") == Some("outInfo"));
     let streams = (out_info.iter().flat_map(|n| n.children())).filter(|n| n.has_tag_name("node"));
-    let mut found = Vec::new();
+    let (mut found, mut triggers) = (Vec::new(), Vec::new());
     let mut has = Vec::new();
     for stream in streams {
         let name = stream.attribute("name").unwrap_or("");
         let kind = attribute(stream, "typeIdentifier").unwrap_or("");
         has.push(format!("{name} ({kind})"));
-        if let Ok(number) = name.parse::<i32>()
-            && kind == "EVTS"
-            && wanted.is_none_or(|wanted| wanted == name)
-        {
+        let Ok(number) = name.parse::<i32>() else {
+            continue;
+        };
+        if kind == "TRIG" {
+            triggers.push(number);
+        } else if kind == "EVTS" && wanted.is_none_or(|wanted| wanted == name) {
             found.push((number, size_of_sensor(stream)));
         }
     }
-    if let [one] = found.as_slice() {
-        return Ok(*one);
+    if let [(number, geometry)] = found.as_slice() {
+        return Ok((*number, *geometry, triggers));
     }
     Err(BagError::NoTopic {
         path: bytes.path().to_owned(),
@@ -282,120 +378,4 @@ fn attribute<'a>(node: roxmltree::Node<'a, '_>, key: &str) -> Option<&'a str> {
     (node.children())
         .find(|n| n.has_tag_name("attr") && n.attribute("key") == Some(key))?
         .text()
-}
-
-/// Writes events as AEDAT 4: one stream, no data table.
-///
-/// # Errors
-/// If a column or row is above 32767 or a time above 2^63 µs, or writing fails.
-pub fn write_aedat4(
-    path: &Path,
-    compression: Aedat4Compression,
-    geometry: Geometry,
-    events: &[Event],
-) -> Result<()> {
-    let mut out = MAGIC.to_vec();
-    out.extend(header(compression, geometry));
-    for (i, events) in events.chunks(PER_PACKET).enumerate() {
-        let packet = packet(i * PER_PACKET, events).map_err(|source| BagError::Events {
-            path: path.to_owned(),
-            source,
-        })?;
-        let packed = pack(compression, packet).map_err(|e| BagError::io(path, "pack", e))?;
-        out.extend(0i32.to_le_bytes());
-        out.extend((packed.len() as i32).to_le_bytes());
-        out.extend(packed);
-    }
-    file::write(path, &out)
-}
-
-fn pack(compression: Aedat4Compression, packet: Vec<u8>) -> std::io::Result<Vec<u8>> {
-    match compression {
-        Aedat4Compression::None => Ok(packet),
-        Aedat4Compression::Lz4 => {
-            let mut encoder = lz4_flex::frame::FrameEncoder::new(Vec::new());
-            encoder.write_all(&packet)?;
-            encoder.finish().map_err(std::io::Error::other)
-        }
-        Aedat4Compression::Zstd => zstd::stream::encode_all(packet.as_slice(), 3),
-    }
-}
-
-/// The FlatBuffer `IOHeader`. Fields are aligned as from the size prefix on.
-fn header(compression: Aedat4Compression, geometry: Geometry) -> Vec<u8> {
-    let xml = streams_xml(compression, geometry);
-    let mut b = Vec::new();
-    b.extend(20u32.to_le_bytes()); // the root, from here
-    b.extend(b"IOHE");
-    for word in [10u16, 20, 4, 8, 16, 0] {
-        b.extend(word.to_le_bytes()); // vtable: sizes, places of the fields; padding
-    }
-    b.extend(12i32.to_le_bytes()); // back to the vtable
-    b.extend(compression.number().to_le_bytes());
-    b.extend((-1i64).to_le_bytes()); // no data table
-    b.extend(4u32.to_le_bytes()); // the string, from here
-    b.extend((xml.len() as u32).to_le_bytes());
-    b.extend(xml.as_bytes());
-    b.push(0);
-    b.resize(b.len().next_multiple_of(8) + 4, 0);
-    [&(b.len() as u32).to_le_bytes(), b.as_slice()].concat()
-}
-
-fn streams_xml(compression: Aedat4Compression, geometry: Geometry) -> String {
-    let attr = |key: &str, kind: &str, value: &str| {
-        format!("<attr key=\"{key}\" type=\"{kind}\">{value}</attr>")
-    };
-    let stream = [
-        attr("compression", "string", compression.name()),
-        attr("originalModuleName", "string", "saccade"),
-        attr("originalOutputName", "string", "events"),
-        attr(
-            "typeDescription",
-            "string",
-            "Array of events (polarity ON/OFF).",
-        ),
-        attr("typeIdentifier", "string", "EVTS"),
-    ];
-    let info = [
-        attr("sizeX", "int", &geometry.width.to_string()),
-        attr("sizeY", "int", &geometry.height.to_string()),
-        attr("source", "string", "saccade"),
-        attr("tsOffset", "long", "0"),
-    ];
-    format!(
-        "<dv version=\"2.0\"><node name=\"outInfo\" path=\"/outInfo/\">\
-         <node name=\"0\" path=\"/outInfo/0/\">{}\
-         <node name=\"info\" path=\"/outInfo/0/info/\">{}</node></node></node></dv>",
-        stream.concat(),
-        info.concat()
-    )
-}
-
-/// The FlatBuffer `EventPacket`; `first` is the index of its first event.
-fn packet(first: usize, events: &[Event]) -> std::result::Result<Vec<u8>, EventError> {
-    let mut b = Vec::new();
-    b.extend((28 + (EVENT * events.len()) as u32).to_le_bytes());
-    b.extend(16u32.to_le_bytes()); // the root, from here
-    b.extend(b"EVTS");
-    for word in [6u16, 8, 4, 0] {
-        b.extend(word.to_le_bytes()); // vtable: sizes, place of the field; padding
-    }
-    b.extend(8i32.to_le_bytes()); // back to the vtable
-    b.extend(4u32.to_le_bytes()); // the vector, from here
-    b.extend((events.len() as u32).to_le_bytes());
-    for (i, e) in events.iter().enumerate() {
-        let (Ok(t), Ok(x), Ok(y)) = (
-            i64::try_from(e.t_us),
-            i16::try_from(e.x),
-            i16::try_from(e.y),
-        ) else {
-            let why = "addresses go up to 32767, times to 2^63 us";
-            return Err(EventError::unencodable(first + i, *e, "aedat4", why));
-        };
-        b.extend(t.to_le_bytes());
-        b.extend(x.to_le_bytes());
-        b.extend(y.to_le_bytes());
-        b.extend([u8::from(e.on), 0, 0, 0]);
-    }
-    Ok(b)
 }

@@ -27,6 +27,8 @@ pub(super) struct Bytes {
     path: PathBuf,
     source: Box<dyn Read + Send>,
     buffer: Vec<u8>,
+    /// Bytes of the buffer that hold something.
+    filled: usize,
     /// Bytes of the buffer that are used up.
     used: usize,
     /// Place in the file of the first byte not used up.
@@ -41,6 +43,7 @@ impl Bytes {
             path: path.to_owned(),
             source,
             buffer: Vec::new(),
+            filled: 0,
             used: 0,
             offset: 0,
             ended: false,
@@ -60,23 +63,37 @@ impl Bytes {
     /// What comes next: at least `n` bytes, or all that are left. Nothing is
     /// used up.
     pub fn peek(&mut self, n: usize) -> Result<&[u8]> {
-        let held = self.buffer.len() - self.used;
-        if held < n && !self.ended {
-            self.buffer.drain(..self.used);
-            self.used = 0;
-            let want = (n - held).max(PIECE) as u64;
-            let got = (&mut self.source)
-                .take(want)
-                .read_to_end(&mut self.buffer)
-                .map_err(|e| BagError::io(&self.path, "read", e))?;
-            self.ended = (got as u64) < want;
+        if self.filled - self.used < n && !self.ended {
+            self.fill(n.max(PIECE))?;
         }
-        Ok(&self.buffer[self.used..])
+        Ok(&self.buffer[self.used..self.filled])
+    }
+
+    /// Reads until `want` bytes are there, or to the end.
+    fn fill(&mut self, want: usize) -> Result<()> {
+        self.buffer.copy_within(self.used..self.filled, 0);
+        self.filled -= self.used;
+        self.used = 0;
+        while self.filled < want && !self.ended {
+            if self.filled == self.buffer.len() {
+                let room = (2 * self.filled).clamp(PIECE, want.max(PIECE));
+                self.buffer.resize(room, 0);
+            }
+            match self.source.read(&mut self.buffer[self.filled..]) {
+                Ok(got) => {
+                    self.filled += got;
+                    self.ended = got == 0;
+                }
+                Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(e) => return Err(BagError::io(&self.path, "read", e)),
+            }
+        }
+        Ok(())
     }
 
     /// Uses up `n` bytes that [`Self::peek`] has shown.
     pub fn advance(&mut self, n: usize) {
-        self.used = (self.used + n).min(self.buffer.len());
+        self.used = (self.used + n).min(self.filled);
         self.offset += n as u64;
     }
 
@@ -148,7 +165,7 @@ impl Bytes {
     /// is no line feed within them.
     pub fn line(&mut self, limit: usize) -> Result<Option<&[u8]>> {
         // Most lines are there already.
-        let held = &self.buffer[self.used..];
+        let held = &self.buffer[self.used..self.filled];
         let mut found = held.iter().take(limit).position(|&b| b == b'\n');
         if found.is_none() && held.len() < limit {
             found = self
@@ -174,7 +191,8 @@ impl Bytes {
         BagError::corrupt(&self.path, offset, expected, found)
     }
 
-    fn truncated(&self, what: &'static str, needed: u64, left: u64) -> BagError {
+    /// An error about bytes that are missing here.
+    pub fn truncated(&self, what: &'static str, needed: u64, left: u64) -> BagError {
         BagError::Truncated {
             path: self.path.clone(),
             what,

@@ -165,7 +165,48 @@ impl Evt2Decoder {
 /// Encodes events as EVT2.
 #[derive(Debug, Clone, Default)]
 pub struct Evt2Encoder {
+    clock: HighClock,
+}
+
+/// What an encoder of EVT2 or EVT2.1 has told of the time.
+#[derive(Debug, Clone, Default)]
+pub(super) struct HighClock {
+    /// The last `TIME_HIGH`.
     high: Option<u64>,
+    /// Whether it is to be told again.
+    anew: bool,
+}
+
+impl HighClock {
+    /// The 28 bits of the `TIME_HIGH` that must come before an event or trigger
+    /// of that time, if one must.
+    pub fn tell(&mut self, t_us: u64) -> Result<Option<u32>, &'static str> {
+        let high = t_us >> 6;
+        if high >> HighTime::BITS != 0 {
+            return Err("times go up to 2^34 us");
+        }
+        let half = 1 << (HighTime::BITS - 1);
+        if self.high.is_some_and(|told| told >= high + half) {
+            return Err("time steps back by 2.4 h or more");
+        }
+        let told = self.high.replace(high) == Some(high) && !self.anew;
+        self.anew = false;
+        Ok((!told).then_some(high as u32))
+    }
+
+    /// Has the next event tell the time anew.
+    pub fn tell_anew(&mut self) {
+        self.anew = true;
+    }
+}
+
+/// The fields of a trigger in the upper or only half of a word; `None` if its
+/// number has more than 5 bits.
+pub(super) fn trigger_word(trigger: Trigger) -> Option<u32> {
+    let id = u32::from(trigger.id);
+    let low = (trigger.t_us & 0x3F) as u32;
+    let word = EXT_TRIGGER << 28 | low << 22 | id << 8 | u32::from(trigger.rising);
+    (id < 1 << 5).then_some(word)
 }
 
 impl Evt2Encoder {
@@ -185,21 +226,10 @@ impl Evt2Encoder {
                 let why = "addresses go up to 2047";
                 return Err(EventError::unencodable(i, *e, "evt2", why));
             }
-            let high = e.t_us >> 6;
-            if high >> HighTime::BITS != 0 {
-                let why = "times go up to 2^34 us";
-                return Err(EventError::unencodable(i, *e, "evt2", why));
-            }
-            if self
-                .high
-                .is_some_and(|told| told >= high + (1 << (HighTime::BITS - 1)))
-            {
-                let why = "time steps back by 2.4 h or more";
-                return Err(EventError::unencodable(i, *e, "evt2", why));
-            }
-            if self.high != Some(high) {
-                self.high = Some(high);
-                out.extend_from_slice(&(TIME_HIGH << 28 | high as u32).to_le_bytes());
+            let high = (self.clock.tell(e.t_us))
+                .map_err(|why| EventError::unencodable(i, *e, "evt2", why))?;
+            if let Some(high) = high {
+                out.extend_from_slice(&(TIME_HIGH << 28 | high).to_le_bytes());
             }
             let kind = if e.on { CD_ON } else { CD_OFF };
             let low = (e.t_us & 0x3F) as u32;
@@ -207,6 +237,26 @@ impl Evt2Encoder {
             out.extend_from_slice(&word.to_le_bytes());
         }
         Ok(())
+    }
+
+    /// Appends a trigger; false if its time or number cannot be said.
+    pub fn encode_trigger(&mut self, trigger: Trigger, out: &mut Vec<u8>) -> bool {
+        let Some(word) = trigger_word(trigger) else {
+            return false;
+        };
+        let Ok(high) = self.clock.tell(trigger.t_us) else {
+            return false;
+        };
+        if let Some(high) = high {
+            out.extend_from_slice(&(TIME_HIGH << 28 | high).to_le_bytes());
+        }
+        out.extend_from_slice(&word.to_le_bytes());
+        true
+    }
+
+    /// Has the next event tell the time anew, so that decoding can start there.
+    pub fn tell_anew(&mut self) {
+        self.clock.tell_anew();
     }
 }
 

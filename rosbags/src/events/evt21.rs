@@ -6,9 +6,11 @@
 
 use saccade_msgs::Event;
 
-use super::evt2::{CD_OFF, CD_ON, CONTINUED, EXT_TRIGGER, HighTime, OTHERS, TIME_HIGH};
+use super::evt2::{
+    CD_OFF, CD_ON, CONTINUED, EXT_TRIGGER, HighClock, HighTime, OTHERS, TIME_HIGH, trigger_word,
+};
 use super::words::Words;
-use super::{DecodeCounts, EventBatch, Geometry, Trigger, has_vectors};
+use super::{DecodeCounts, EventBatch, EventError, Geometry, Trigger, has_vectors};
 
 /// Which half of a 64-bit word comes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -134,6 +136,93 @@ impl Evt21Decoder {
             }
             mask &= mask - 1;
         }
+    }
+}
+
+/// Encodes events as EVT2.1. Events that share time, row and polarity, ascend and
+/// lie in the same 32 columns (from a multiple of 32 on) share a word.
+#[derive(Debug, Clone, Default)]
+pub struct Evt21Encoder {
+    order: HalfOrder,
+    clock: HighClock,
+}
+
+impl Evt21Encoder {
+    /// An encoder at the start of a stream.
+    pub fn new(order: HalfOrder) -> Self {
+        Self {
+            order,
+            clock: HighClock::default(),
+        }
+    }
+
+    /// Appends the words of `events` to `out`.
+    ///
+    /// # Errors
+    /// As [`Evt2Encoder::encode`](super::Evt2Encoder::encode).
+    pub fn encode(&mut self, events: &[Event], out: &mut Vec<u8>) -> Result<(), EventError> {
+        let mut i = 0;
+        while let Some(first) = events.get(i) {
+            let refuse = |why| EventError::unencodable(i, *first, "evt21", why);
+            if first.x > 0x7FF || first.y > 0x7FF {
+                return Err(refuse("addresses go up to 2047"));
+            }
+            let high = self.clock.tell(first.t_us).map_err(refuse)?;
+            self.put_high(high, out);
+            let (mut mask, mut last) = (0u32, first.x);
+            for e in &events[i..] {
+                let alike =
+                    (e.t_us, e.y, e.on, e.x >> 5) == (first.t_us, first.y, first.on, first.x >> 5);
+                if !alike || mask != 0 && e.x <= last {
+                    break;
+                }
+                mask |= 1 << (e.x & 31);
+                last = e.x;
+            }
+            let kind = if first.on { CD_ON } else { CD_OFF };
+            let low = (first.t_us & 0x3F) as u32;
+            let base = u32::from(first.x & !31);
+            self.put(
+                kind << 28 | low << 22 | base << 11 | u32::from(first.y),
+                mask,
+                out,
+            );
+            i += mask.count_ones() as usize;
+        }
+        Ok(())
+    }
+
+    /// Appends a trigger; false if its time or number cannot be said.
+    pub fn encode_trigger(&mut self, trigger: Trigger, out: &mut Vec<u8>) -> bool {
+        let Some(word) = trigger_word(trigger) else {
+            return false;
+        };
+        let Ok(high) = self.clock.tell(trigger.t_us) else {
+            return false;
+        };
+        self.put_high(high, out);
+        self.put(word, 0, out);
+        true
+    }
+
+    /// Has the next event tell the time anew, so that decoding can start there.
+    pub fn tell_anew(&mut self) {
+        self.clock.tell_anew();
+    }
+
+    fn put_high(&self, high: Option<u32>, out: &mut Vec<u8>) {
+        if let Some(high) = high {
+            self.put(TIME_HIGH << 28 | high, 0, out);
+        }
+    }
+
+    fn put(&self, upper: u32, lower: u32, out: &mut Vec<u8>) {
+        let word = u64::from(upper) << 32 | u64::from(lower);
+        let word = match self.order {
+            HalfOrder::LittleEndian => word,
+            HalfOrder::Swapped => word.rotate_left(32),
+        };
+        out.extend_from_slice(&word.to_le_bytes());
     }
 }
 

@@ -313,6 +313,8 @@ pub struct Evt3Encoder {
     /// What a decoder of the stream so far knows: (`TIME_HIGH` with rounds, `TIME_LOW`).
     time: Option<(u64, u16)>,
     row: Option<u16>,
+    /// Whether time is to be told again.
+    anew: bool,
 }
 
 impl Evt3Encoder {
@@ -345,33 +347,57 @@ impl Evt3Encoder {
                 put(out, ADDR_Y, first.y);
                 self.row = Some(first.y);
             }
-            let (mask, n) = vector_at(&events[i..]);
-            if n < 4 {
+            let (mask, words) = shortest(vector_at(&events[i..]));
+            if words == 1 {
                 put(out, ADDR_X, first.x | polarity(first.on));
                 i += 1;
                 continue;
             }
             put(out, VECT_BASE_X, first.x | polarity(first.on));
             put(out, VECT_12, (mask & 0xFFF) as u16);
-            if mask >> 12 != 0 {
+            if words > 2 {
                 put(out, VECT_12, (mask >> 12 & 0xFFF) as u16);
             }
-            if mask >> 24 != 0 {
+            if words > 3 {
                 put(out, VECT_8, (mask >> 24) as u16);
             }
-            i += n;
+            i += mask.count_ones() as usize;
         }
         Ok(())
+    }
+
+    /// Appends a trigger; false if its time or number (of 4 bits) cannot be said.
+    pub fn encode_trigger(&mut self, trigger: Trigger, out: &mut Vec<u8>) -> bool {
+        if trigger.id > 0xF || self.check_time(trigger.t_us).is_err() {
+            return false;
+        }
+        self.put_time(trigger.t_us, out);
+        put(
+            out,
+            EXT_TRIGGER,
+            u16::from(trigger.id) << 8 | u16::from(trigger.rising),
+        );
+        true
+    }
+
+    /// Has the next event tell time and row anew, so that decoding can start there.
+    pub fn tell_anew(&mut self) {
+        self.anew = true;
+        self.row = None;
     }
 
     fn check(&self, event: Event) -> Result<(), &'static str> {
         if event.x > ADDRESS || event.y > ADDRESS {
             return Err("addresses go up to 2047");
         }
-        if event.t_us > Self::MAX_T_US {
+        self.check_time(event.t_us)
+    }
+
+    fn check_time(&self, t_us: u64) -> Result<(), &'static str> {
+        if t_us > Self::MAX_T_US {
             return Err("times go up to 2^38 us");
         }
-        let high = event.t_us >> 12;
+        let high = t_us >> 12;
         match self.time {
             Some((told, _)) if told >= high + HALF_HIGH => Err("time steps back by 8 s or more"),
             Some((told, _)) if told / HIGHS > high / HIGHS && told > high + JITTER_HIGH => {
@@ -383,7 +409,7 @@ impl Evt3Encoder {
 
     fn put_time(&mut self, t_us: u64, out: &mut Vec<u8>) {
         let (high, low) = (t_us >> 12, (t_us & 0xFFF) as u16);
-        if self.time == Some((high, low)) {
+        if self.time == Some((high, low)) && !self.anew {
             return;
         }
         let mut told = self.time.map(|(high, _)| high);
@@ -393,20 +419,34 @@ impl Evt3Encoder {
             put(out, TIME_HIGH, (next & 0xFFF) as u16);
             told = Some(next);
         }
-        if told != Some(high) {
+        if told != Some(high) || self.anew {
             put(out, TIME_HIGH, (high & 0xFFF) as u16);
         }
         put(out, TIME_LOW, low);
         self.time = Some((high, low));
+        self.anew = false;
     }
 }
 
+/// Of a vector the columns (12, 24 or 32) that save the most words over one word
+/// for each event, and how many words those take; one word if none does.
+fn shortest(mask: u32) -> (u32, u32) {
+    let parts = [(mask & 0xFFF, 2), (mask & 0xFF_FFFF, 3), (mask, 4)];
+    let saved = |(mask, words): (u32, u32)| mask.count_ones().saturating_sub(words);
+    let mut best = (mask & 1, 1);
+    for part in parts {
+        if saved(part) > saved(best) {
+            best = part;
+        }
+    }
+    best
+}
+
 /// The events at the start of `events` that one base and 32 columns can carry.
-fn vector_at(events: &[Event]) -> (u32, usize) {
+fn vector_at(events: &[Event]) -> u32 {
     let first = events[0];
     let mut mask = 1u32;
     let mut last = first.x;
-    let mut n = 1;
     for e in &events[1..] {
         let same = e.t_us == first.t_us && e.y == first.y && e.on == first.on;
         if !same || e.x <= last || e.x - first.x >= 32 || e.x > ADDRESS {
@@ -414,9 +454,8 @@ fn vector_at(events: &[Event]) -> (u32, usize) {
         }
         mask |= 1 << (e.x - first.x);
         last = e.x;
-        n += 1;
     }
-    (mask, n)
+    mask
 }
 
 fn polarity(on: bool) -> u16 {

@@ -72,31 +72,98 @@ fn read_with(format: Format, file: &[u8], piece: usize, options: ReadOptions) ->
 /// A way to write a file, and the format it must be taken for.
 type Writer = fn(&Path, &[Event]) -> Result<()>;
 const WRITERS: &[(&str, Format, Writer)] = &[
+    ("evt3.raw", Format::Prophesee, |p, e| {
+        raw(p, e, Encoding::Evt3)
+    }),
+    ("evt2.raw", Format::Prophesee, |p, e| {
+        raw(p, e, Encoding::Evt2)
+    }),
+    ("evt21.raw", Format::Prophesee, |p, e| {
+        raw(p, e, Encoding::Evt21)
+    }),
+    ("legacy.raw", Format::Prophesee, |p, e| {
+        raw(p, e, Encoding::Evt21Legacy)
+    }),
+    ("a.dat", Format::Prophesee, plainly),
     ("none.aedat4", Format::Aedat4, |p, e| {
-        write_aedat4(p, Aedat4Compression::None, SENSOR, e)
+        aedat4(p, e, Compression::None)
     }),
-    ("lz4.aedat4", Format::Aedat4, |p, e| {
-        write_aedat4(p, Aedat4Compression::Lz4, SENSOR, e)
-    }),
+    ("lz4.aedat4", Format::Aedat4, plainly),
     ("zstd.aedat4", Format::Aedat4, |p, e| {
-        write_aedat4(p, Aedat4Compression::Zstd, SENSOR, e)
+        aedat4(p, e, Compression::Zstd)
     }),
-    ("a.bin", Format::Nmnist, write_nmnist),
-    ("a.es", Format::EventStream, |p, e| {
-        write_event_stream(p, SENSOR, e)
-    }),
+    ("a.bin", Format::Nmnist, plainly),
+    ("a.es", Format::EventStream, plainly),
+    ("one.es", Format::EventStream, write_event_stream_1),
     ("dvs.aedat", Format::Aedat2, |p, e| {
         write_aedat2(p, "DVS128", e)
     }),
     ("davis.aedat", Format::Aedat2, |p, e| {
         write_aedat2(p, "DAVIS240C", e)
     }),
-    ("3.aedat", Format::Aedat3, |p, e| write_aedat3(p, SENSOR, e)),
-    ("a.csv", Format::Text, write_text),
+    ("3.aedat", Format::Aedat3, plainly),
+    ("a.csv", Format::Text, plainly),
     ("a.txt", Format::Text, write_seconds),
-    ("a.npy", Format::Npy, write_npy),
+    ("a.npy", Format::Npy, plainly),
     ("big.npy", Format::Npy, write_big_endian_npy),
 ];
+
+fn plainly(path: &Path, events: &[Event]) -> Result<()> {
+    write(path, events, WriteOptions::of_sensor(SENSOR)).map(drop)
+}
+
+fn raw(path: &Path, events: &[Event], encoding: Encoding) -> Result<()> {
+    let options = WriteOptions {
+        encoding: Some(encoding),
+        ..WriteOptions::of_sensor(SENSOR)
+    };
+    write(path, events, options).map(drop)
+}
+
+fn aedat4(path: &Path, events: &[Event], compression: Compression) -> Result<()> {
+    let options = WriteOptions {
+        compression: Some(compression),
+        ..WriteOptions::of_sensor(SENSOR)
+    };
+    write(path, events, options).map(drop)
+}
+
+/// Writes events in batches of uneven sizes.
+fn write(path: &Path, events: &[Event], options: WriteOptions) -> Result<WriteCounts> {
+    let mut writer = EventWriter::create(path, &options)?;
+    let mut rest = events;
+    for size in (1..).map(|i| i * 7 % 1000 + 1) {
+        let (events, later) = rest.split_at(rest.len().min(size));
+        writer.write(&EventBatch {
+            events: events.to_vec(),
+            triggers: Vec::new(),
+        })?;
+        rest = later;
+        if rest.is_empty() {
+            break;
+        }
+    }
+    writer.finish()
+}
+
+/// Event Stream of version 1, DVS.
+fn write_event_stream_1(path: &Path, events: &[Event]) -> Result<()> {
+    let mut out = b"Event Stream\x01\x00\x00".to_vec();
+    let mut last_us = 0;
+    for e in events {
+        let mut after_us = e.t_us - last_us;
+        last_us = e.t_us;
+        while after_us >= 15 {
+            let times = (after_us / 15).min(15);
+            out.push((times << 4 | 15) as u8);
+            after_us -= 15 * times;
+        }
+        let (x, y, on) = (u32::from(e.x), u32::from(e.y), u32::from(e.on));
+        let word = after_us as u32 | x << 4 | y << 14 | on << 23;
+        out.extend(&word.to_le_bytes()[..3]);
+    }
+    std::fs::write(path, out).map_err(|e| BagError::io(path, "write", e))
+}
 
 /// AEDAT 2 as iniVation describes it.
 fn write_aedat2(path: &Path, camera: &str, events: &[Event]) -> Result<()> {
@@ -127,7 +194,7 @@ fn write_seconds(path: &Path, events: &[Event]) -> Result<()> {
 /// An array with fields of all kinds, in another order.
 fn write_big_endian_npy(path: &Path, events: &[Event]) -> Result<()> {
     let head = format!(
-        "{{'descr': [('x', '>i2'), ('', '|V3'), ('polarity', '|i1'), ('w', '<f4'), \
+        "{{'descr': [('x', '>i2'), ('', '|V3'), (('rising', 'polarity'), '|i1'), ('w', '<f4'), \
          ('y', '|u1'), ('ts', '>i4')], 'fortran_order': False, 'shape': ({},)}}",
         events.len()
     );
@@ -193,8 +260,31 @@ fn sources_read_what_is_written() {
         assert_eq!((info.width, info.height), sensor, "{name}");
         checksums.push(info.checksum);
         assert!(info_of_topic(&path, "7").contains('7'));
+        for packed in packed(&path) {
+            let found = super::info(&packed, None).unwrap_or_else(|e| panic!("{name}: {e}"));
+            checksums.push(found.checksum);
+        }
     }
     assert!(checksums.iter().all(|c| *c == checksums[0]));
+}
+
+/// The file packed as a whole, with gzip and with Zstandard.
+fn packed(path: &Path) -> [PathBuf; 2] {
+    use std::io::Write;
+    let bytes = std::fs::read(path).expect("reads");
+    let name = |extension| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(extension);
+        PathBuf::from(name)
+    };
+    let (gz, zst) = (name(".gz"), name(".zst"));
+    let file = std::fs::File::create(&gz).expect("creates");
+    let mut encoder = flate2::write::GzEncoder::new(file, flate2::Compression::fast());
+    encoder.write_all(&bytes).expect("packs");
+    encoder.finish().expect("packs");
+    let bytes = zstd::encode_all(bytes.as_slice(), 1).expect("packs");
+    std::fs::write(&zst, bytes).expect("writes");
+    [gz, zst]
 }
 
 fn info_of_topic(path: &Path, topic: &str) -> String {
@@ -221,7 +311,8 @@ fn files_cut_anywhere_are_an_error_or_fewer_events() {
                 found.pop();
             }
             assert!(events.starts_with(&found), "{name} cut at {length}");
-            assert!(found.len() < events.len(), "{name} cut at {length}");
+            let noticed = found.len() < events.len() || error.is_some();
+            assert!(noticed, "{name} cut at {length}");
             error.iter().for_each(assert_placed);
         }
     }
@@ -290,9 +381,19 @@ fn event_stream_bytes() {
         (found.as_slice(), counts.outside),
         ([expected].as_slice(), 1)
     );
-    file[12] = 1;
+    file[12] = 3;
     let (_, _, error) = read(Format::EventStream, &file, 1);
-    assert!(error.expect("version 1").to_string().contains("1.0.0"));
+    assert!(error.expect("version 3").to_string().contains("3.0"));
+    // Version 1, ATIS: an overflow, a reset, an event of exposure and a change.
+    let mut file = b"Event Stream\x01\x00\x01".to_vec();
+    file.extend([2 << 5 | 31, 31]);
+    for (exposure, on) in [(1u32, 0u32), (0, 1)] {
+        let word = 4 | 300 << 5 | 200 << 14 | exposure << 22 | on << 23;
+        file.extend(&word.to_le_bytes()[..3]);
+    }
+    let (found, ..) = read(Format::EventStream, &file, 1);
+    let event = |t_us, x, y, on| Event { t_us, x, y, on };
+    assert_eq!(found, [event(70, 300, 200, true)]);
 }
 
 #[test]
@@ -303,17 +404,16 @@ fn aedat4_stops_at_the_data_table() {
         y: 2,
         on: true,
     };
-    let writer: Writer = |p, e| write_aedat4(p, Aedat4Compression::None, SENSOR, e);
+    let writer: Writer = |p, e| aedat4(p, e, Compression::None);
     let (_dir, _, mut file) = written("a.aedat4", writer, &[event]);
-    let end = file.len() as i64;
     // First line, size, and the field's place in the header.
     let field = 14 + 4 + 28;
-    assert_eq!(file[field..field + 8], (-1i64).to_le_bytes());
-    file[field..field + 8].copy_from_slice(&end.to_le_bytes());
-    file.extend(b"no packet");
-    let (found, _, error) = read(Format::Aedat4, &file, 3);
+    let end = i64::from_le_bytes(file[field..field + 8].try_into().expect("8 bytes"));
+    assert_eq!(file[end as usize + 8..][..4], *b"FTAB");
+    // Cut between the packets and the table.
+    let (found, _, error) = read(Format::Aedat4, &file[..end as usize], 3);
     assert_eq!(found, [event]);
-    assert!(error.is_none());
+    assert!(error.expect("is cut").to_string().contains("data table"));
     // A table inside of the last packet.
     file[field..field + 8].copy_from_slice(&(end - 1).to_le_bytes());
     let (_, _, error) = read(Format::Aedat4, &file, 3);

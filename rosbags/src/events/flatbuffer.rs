@@ -33,7 +33,11 @@ impl<'a> Table<'a> {
             });
         }
         let buffer = &buffer[..4 + size];
-        let at = follow(buffer, 4)?;
+        Self::at(buffer, follow(buffer, 4)?)
+    }
+
+    /// The table at that place.
+    fn at(buffer: &'a [u8], at: usize) -> Result<Self> {
         let back = i32::from_le_bytes(array(buffer, at)?);
         let vtable = i64::try_from(at).ok().map(|at| at - i64::from(back));
         let vtable = vtable.and_then(|v| usize::try_from(v).ok()).ok_or(Damage {
@@ -72,6 +76,22 @@ impl<'a> Table<'a> {
             return Ok(default);
         };
         Ok(i64::from_le_bytes(array(self.buffer, at)?))
+    }
+
+    /// A field of one byte, or its default.
+    pub fn u8(&self, index: usize, default: u8) -> Result<u8> {
+        let Some(at) = self.field(index)? else {
+            return Ok(default);
+        };
+        Ok(array::<1>(self.buffer, at)?[0])
+    }
+
+    /// The tables of a vector of tables.
+    pub fn tables(&self, index: usize) -> Result<impl Iterator<Item = Result<Self>>> {
+        let (offsets, first) = self.vector(index, 4)?;
+        let buffer = self.buffer;
+        let places = (0..offsets.len() / 4).map(move |i| first + 4 * i);
+        Ok(places.map(move |place| Self::at(buffer, follow(buffer, place)?)))
     }
 
     /// The bytes of a vector (or string) of elements of `size` bytes, and their

@@ -6,7 +6,7 @@ use saccade_msgs::Event;
 use serde::{Serialize, Serializer};
 use xxhash_rust::xxh3::Xxh3;
 
-use super::{EventBatch, EventSource};
+use super::{EventBatch, EventSource, ReadOptions};
 use crate::error::Result;
 
 /// What a recording of events holds, and every oddity in it.
@@ -75,7 +75,15 @@ pub struct EventInfo {
 /// # Errors
 /// As [`EventSource::open`] and [`EventSource::next_batch`].
 pub fn info(path: &Path, topic: Option<&str>) -> Result<EventInfo> {
-    let mut source = EventSource::open(path, topic)?;
+    info_with(path, topic, ReadOptions::default())
+}
+
+/// As [`info`], with what the recording does not tell.
+///
+/// # Errors
+/// As [`info`].
+pub fn info_with(path: &Path, topic: Option<&str>, options: ReadOptions) -> Result<EventInfo> {
+    let mut source = EventSource::open_with(path, topic, options)?;
     let mut sums = Sums::default();
     let mut batch = EventBatch::default();
     let mut triggers = (0, 0);

@@ -4,7 +4,7 @@
 
 use saccade_msgs::Event;
 
-use super::{DecodeCounts, EventBatch, Geometry};
+use super::{DecodeCounts, EventBatch, EventError, Geometry};
 
 /// One round of the 31-bit clock, in µs.
 const ROUND_US: u64 = 1 << 31;
@@ -44,4 +44,24 @@ pub(super) fn decode(
         }
     }
     counts
+}
+
+/// Appends `events` to `out` as the bytes of a packet whose time base is
+/// `time_base_us`.
+pub(super) fn encode(
+    events: &[Event],
+    time_base_us: u64,
+    out: &mut Vec<u8>,
+) -> Result<(), EventError> {
+    for (i, e) in events.iter().enumerate() {
+        let after_us = e.t_us.checked_sub(time_base_us).filter(|&t| t < ROUND_US);
+        let (Some(after_us), 0..=0x7FFF, 0..=0x7FFF) = (after_us, e.x, e.y) else {
+            let why = "addresses go up to 32767, times run from the packet's time base to 35 min after it";
+            return Err(EventError::unencodable(i, *e, "libcaer", why));
+        };
+        // Bit 0 says that the event is valid.
+        let address = u32::from(e.x) << 17 | u32::from(e.y) << 2 | u32::from(e.on) << 1 | 1;
+        out.extend_from_slice(&(after_us << 32 | u64::from(address)).to_le_bytes());
+    }
+    Ok(())
 }

@@ -23,31 +23,29 @@ mod libcaer_cmp;
 mod mono;
 mod nmnist;
 mod npy;
+mod npz;
 mod packet;
+mod prophesee;
 mod raw_file;
 mod source;
 mod text;
 mod words;
+mod write;
 
 #[cfg(test)]
 mod file_tests;
 
 pub use aedat2::Aedat2Convention;
-pub use aedat3::write_aedat3;
-pub use aedat4::{Aedat4Compression, write_aedat4};
 pub use dat::DatDecoder;
-pub use event_stream::write_event_stream;
 pub use evt2::{Evt2Decoder, Evt2Encoder};
 pub use evt3::{Evt3Decoder, Evt3Encoder};
-pub use evt21::{Evt21Decoder, HalfOrder};
+pub use evt21::{Evt21Decoder, Evt21Encoder, HalfOrder};
 pub(crate) use info::hash_events;
-pub use info::{EventInfo, info};
-pub use nmnist::write_nmnist;
-pub use npy::write_npy;
+pub use info::{EventInfo, info, info_with};
 pub use packet::{PacketCounts, PacketDecoder, PacketView, encode_mono, mono_packet};
-pub use raw_file::{RawEncoding, RawHeader, write_raw_file};
+pub use raw_file::{RawEncoding, RawHeader};
 pub use source::{EventSource, ReadOptions, SourceCounts};
-pub use text::write_text;
+pub use write::{Compression, Encoding, EventWriter, FileFormat, WriteCounts, WriteOptions};
 
 use saccade_msgs::Event;
 
@@ -183,6 +181,14 @@ impl EventError {
             encoding,
             why,
         }
+    }
+
+    /// With `n` events before those that were counted.
+    fn after(mut self, n: u64) -> Self {
+        if let Self::Unencodable { index, .. } = &mut self {
+            *index += n as usize;
+        }
+        self
     }
 }
 

@@ -1,17 +1,12 @@
-//! The `%` header of Prophesee files, and the writing of RAW files.
+//! The `%` header of Prophesee files.
 
-use std::fs::File;
-use std::io::{BufReader, Read};
+use std::io::Read;
 use std::path::Path;
 
-use saccade_msgs::Event;
-
-use super::{Evt2Encoder, Evt3Encoder, Geometry, HalfOrder};
+use super::{Geometry, HalfOrder};
 use crate::error::{BagError, Result};
-use crate::file;
+use crate::unpack;
 
-/// A header may not be longer than this.
-const MAX_HEADER: usize = 1 << 16;
 /// One line may not be longer than this.
 const MAX_LINE: usize = 4096;
 
@@ -54,6 +49,9 @@ pub struct RawHeader {
 }
 
 impl RawHeader {
+    /// A header may not be longer than this.
+    pub(super) const MAX: usize = 1 << 16;
+
     /// Reads the header of `path`. `% end` may be missing: then the header ends
     /// with the last line that starts with `% ` and is text.
     ///
@@ -61,15 +59,21 @@ impl RawHeader {
     /// If the file cannot be read, or the header names no format that is known.
     pub fn read(path: &Path) -> Result<Self> {
         let mut head = Vec::new();
-        BufReader::new(File::open(path).map_err(|e| BagError::io(path, "open", e))?)
-            .take(MAX_HEADER as u64)
+        (unpack::open(path)?.source)
+            .take(Self::MAX as u64)
             .read_to_end(&mut head)
             .map_err(|e| BagError::io(path, "read", e))?;
-        let (fields, end) = split_lines(&head);
+        Self::parse(path, &head)
+    }
+
+    /// The header at the start of a file's bytes; `path` is for errors.
+    pub(super) fn parse(path: &Path, head: &[u8]) -> Result<Self> {
+        let head = &head[..head.len().min(Self::MAX)];
+        let (fields, end) = split_lines(head);
         let mut encoding = find_encoding(path, &fields)?;
         let mut data_offset = end;
         if encoding == RawEncoding::Dat {
-            data_offset += check_dat_kind(path, &head, end)?;
+            data_offset += check_dat_kind(path, head, end)?;
         } else if let RawEncoding::Evt21(order) = &mut encoding
             && fields
                 .iter()
@@ -202,41 +206,6 @@ fn sensor_geometry(fields: &[(String, String)]) -> Option<Geometry> {
     ];
     let (_, width, height) = sizes.into_iter().find(|(name, ..)| plugin.contains(name))?;
     Some(Geometry { width, height })
-}
-
-/// Writes a RAW file of EVT2 or EVT3 with a complete header.
-///
-/// # Errors
-/// If an event cannot be said in the encoding (EVT2.1 and DAT cannot be
-/// written), or writing fails.
-pub fn write_raw_file(
-    path: &Path,
-    encoding: RawEncoding,
-    geometry: Geometry,
-    events: &[Event],
-) -> Result<()> {
-    let Geometry { width, height } = geometry;
-    let mut bytes = Vec::new();
-    let (version, encoded) = match encoding {
-        RawEncoding::Evt2 => ("2.0", Evt2Encoder::new().encode(events, &mut bytes)),
-        RawEncoding::Evt3 => ("3.0", Evt3Encoder::new().encode(events, &mut bytes)),
-        RawEncoding::Evt21(_) | RawEncoding::Dat => {
-            return Err(BagError::Unsupported {
-                path: path.to_owned(),
-                what: format!("writing {}", encoding.name()),
-                remedy: "write evt2 or evt3".into(),
-            });
-        }
-    };
-    encoded.map_err(|source| BagError::Events {
-        path: path.to_owned(),
-        source,
-    })?;
-    let name = encoding.name().to_uppercase();
-    let header = format!(
-        "% evt {version}\n% format {name};height={height};width={width}\n% geometry {width}x{height}\n% end\n"
-    );
-    file::write(path, &[header.as_bytes(), &bytes].concat())
 }
 
 #[cfg(test)]

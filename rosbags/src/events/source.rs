@@ -1,9 +1,9 @@
 //! Streams events in batches from an event-camera file or from a bag's topic.
 
-use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
+use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use saccade_msgs::event_camera_msgs::EventPacket;
 use saccade_msgs::{Event, Message, dvs_msgs};
@@ -11,19 +11,21 @@ use saccade_msgs::{Event, Message, dvs_msgs};
 use super::aedat2::Aedat2Reader;
 use super::aedat3::Aedat3Reader;
 use super::aedat4::Aedat4Reader;
-use super::bytes::{Bytes, FileReader, PIECE};
+use super::bytes::{Bytes, FileReader};
 use super::event_stream::EventStreamReader;
 use super::nmnist::NmnistReader;
 use super::npy::NpyReader;
+use super::npz;
+use super::prophesee::PropheseeReader;
 use super::text::TextReader;
 use super::{
-    Aedat2Convention, DatDecoder, DecodeCounts, EventBatch, Evt2Decoder, Evt3Decoder, Evt21Decoder,
-    Geometry, PacketCounts, PacketDecoder, PacketView, RawEncoding, RawHeader,
+    Aedat2Convention, DecodeCounts, EventBatch, Geometry, PacketCounts, PacketDecoder, PacketView,
 };
 use crate::bag::BagReader;
 use crate::error::{BagError, Result};
 use crate::format::{Format, detect};
 use crate::message::{Connection, RawMessage};
+use crate::unpack;
 
 /// What a source met so far.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -60,27 +62,14 @@ pub struct EventSource {
     format: String,
     geometry: Option<Geometry>,
     stamp_ns: Option<i64>,
+    /// Bytes read so far.
+    progress: Arc<AtomicU64>,
     input: Input,
 }
 
 enum Input {
-    File(FileInput),
     Reader(Box<dyn FileReader>),
     Topic(Box<TopicInput>),
-}
-
-struct FileInput {
-    file: File,
-    decoder: FileDecoder,
-    piece: Vec<u8>,
-    done: bool,
-}
-
-enum FileDecoder {
-    Evt2(Evt2Decoder),
-    Evt21(Evt21Decoder),
-    Evt3(Evt3Decoder),
-    Dat(DatDecoder),
 }
 
 struct TopicInput {
@@ -108,23 +97,15 @@ impl EventSource {
     /// As [`Self::open`].
     pub fn open_with(path: &Path, topic: Option<&str>, options: ReadOptions) -> Result<Self> {
         let (format, path) = detect(path)?;
-        match (format, topic) {
-            (Format::Prophesee, None) => Self::open_file(path),
-            (Format::Prophesee, Some(topic)) => Err(no_topics(&path, topic)),
-            (Format::Ros1Bag | Format::Sqlite | Format::Mcap, _) => Self::open_topic(path, topic),
-            _ => Self::open_reader(format, path, topic, options),
+        if let Format::Ros1Bag | Format::Sqlite | Format::Mcap = format {
+            return Self::open_topic(path, topic);
         }
-    }
-
-    fn open_reader(
-        format: Format,
-        path: PathBuf,
-        topic: Option<&str>,
-        options: ReadOptions,
-    ) -> Result<Self> {
+        let progress = RefCell::new(None);
         let bytes = || {
-            let file = File::open(&path).map_err(|e| BagError::io(&path, "open", e))?;
-            Ok(Bytes::new(&path, Box::new(file)))
+            let unpacked = unpack::open(&path)?;
+            // The first is the one that is read.
+            progress.borrow_mut().get_or_insert(unpacked.progress);
+            Ok(Bytes::new(&path, unpacked.source))
         };
         let (name, reader) = file_reader(format, bytes, topic, options)?;
         Ok(Self {
@@ -132,36 +113,8 @@ impl EventSource {
             geometry: reader.geometry(),
             stamp_ns: None,
             input: Input::Reader(reader),
+            progress: progress.take().unwrap_or_default(),
             path,
-        })
-    }
-
-    fn open_file(path: PathBuf) -> Result<Self> {
-        let header = RawHeader::read(&path)?;
-        let geometry = header.geometry.unwrap_or(Geometry::UNBOUNDED);
-        let decoder = match header.encoding {
-            RawEncoding::Evt2 => FileDecoder::Evt2(Evt2Decoder::new(geometry)),
-            RawEncoding::Evt21(order) => FileDecoder::Evt21(Evt21Decoder::new(geometry, order)),
-            RawEncoding::Evt3 => FileDecoder::Evt3(Evt3Decoder::new(geometry)),
-            RawEncoding::Dat => FileDecoder::Dat(DatDecoder::new(geometry)),
-        };
-        let mut file = File::open(&path).map_err(|e| BagError::io(&path, "open", e))?;
-        file.seek(SeekFrom::Start(header.data_offset))
-            .map_err(|e| BagError::io(&path, "seek", e))?;
-        Ok(Self {
-            path,
-            format: match header.encoding {
-                RawEncoding::Dat => "dat".into(),
-                evt => format!("raw/{}", evt.name()),
-            },
-            geometry: header.geometry,
-            stamp_ns: None,
-            input: Input::File(FileInput {
-                file,
-                decoder,
-                piece: vec![0; PIECE],
-                done: false,
-            }),
         })
     }
 
@@ -173,6 +126,7 @@ impl EventSource {
             format: bag.format_name().into(),
             geometry: None,
             stamp_ns: None,
+            progress: Arc::default(),
             input: Input::Topic(Box::new(TopicInput {
                 bag,
                 connection,
@@ -191,7 +145,7 @@ impl EventSource {
     /// The topic, where the source is one.
     pub fn topic(&self) -> Option<&str> {
         match &self.input {
-            Input::File(_) | Input::Reader(_) => None,
+            Input::Reader(_) => None,
             Input::Topic(input) => Some(&input.connection.topic),
         }
     }
@@ -207,13 +161,14 @@ impl EventSource {
         self.stamp_ns
     }
 
+    /// Bytes of the file read so far (of a bag, bytes of messages).
+    pub fn bytes_read(&self) -> u64 {
+        self.progress.load(Ordering::Relaxed)
+    }
+
     /// What was met so far.
     pub fn counts(&self) -> SourceCounts {
         match &self.input {
-            Input::File(input) => SourceCounts {
-                packets: PacketCounts::default(),
-                decode: input.decoder.counts(),
-            },
             Input::Reader(reader) => SourceCounts {
                 packets: PacketCounts::default(),
                 decode: reader.counts(),
@@ -235,12 +190,13 @@ impl EventSource {
     pub fn next_batch(&mut self, batch: &mut EventBatch) -> Result<bool> {
         batch.clear();
         match &mut self.input {
-            Input::File(input) => input.next_batch(&self.path, batch),
             Input::Reader(reader) => reader.next_batch(batch),
             Input::Topic(input) => loop {
                 let Some(message) = input.bag.next_message()? else {
                     return Ok(false);
                 };
+                let read = message.data.len() as u64;
+                self.progress.fetch_add(read, Ordering::Relaxed);
                 if message.connection.topic != input.connection.topic {
                     continue;
                 }
@@ -279,7 +235,12 @@ pub(super) fn file_reader(
         Format::Npy => ("npy", Box::new(NpyReader::open(first)?)),
         Format::EventStream => ("es", Box::new(EventStreamReader::open(first)?)),
         Format::Nmnist => ("nmnist", Box::new(NmnistReader::open(first, bytes()?)?)),
-        Format::Ros1Bag | Format::Sqlite | Format::Mcap | Format::Prophesee => {
+        Format::Npz => ("npz", npz::open(first.path())?),
+        Format::Prophesee => {
+            let (name, reader) = PropheseeReader::open(first)?;
+            (name, Box::new(reader))
+        }
+        Format::Hdf5 | Format::Ros1Bag | Format::Sqlite | Format::Mcap => {
             return Err(BagError::Unsupported {
                 path: first.path().to_owned(),
                 what: format!("reading {format:?} as a plain file of events"),
@@ -294,54 +255,6 @@ fn no_topics(path: &Path, topic: &str) -> BagError {
         path: path.to_owned(),
         what: format!("topic `{topic}` was asked for"),
         has: "events only, no topics (it is no bag)".into(),
-    }
-}
-
-impl FileInput {
-    fn next_batch(&mut self, path: &Path, batch: &mut EventBatch) -> Result<bool> {
-        if self.done {
-            return Ok(false);
-        }
-        let n = self
-            .file
-            .read(&mut self.piece)
-            .map_err(|e| BagError::io(path, "read", e))?;
-        if n == 0 {
-            self.done = true;
-            self.decoder.finish();
-            return Ok(false);
-        }
-        self.decoder.decode(&self.piece[..n], batch);
-        Ok(true)
-    }
-}
-
-impl FileDecoder {
-    fn decode(&mut self, bytes: &[u8], out: &mut EventBatch) {
-        match self {
-            Self::Evt2(d) => d.decode(bytes, out),
-            Self::Evt21(d) => d.decode(bytes, out),
-            Self::Evt3(d) => d.decode(bytes, out),
-            Self::Dat(d) => d.decode(bytes, out),
-        }
-    }
-
-    fn finish(&mut self) {
-        match self {
-            Self::Evt2(d) => d.finish(),
-            Self::Evt21(d) => d.finish(),
-            Self::Evt3(d) => d.finish(),
-            Self::Dat(d) => d.finish(),
-        }
-    }
-
-    fn counts(&self) -> DecodeCounts {
-        match self {
-            Self::Evt2(d) => d.counts(),
-            Self::Evt21(d) => d.counts(),
-            Self::Evt3(d) => d.counts(),
-            Self::Dat(d) => d.counts(),
-        }
     }
 }
 

@@ -8,14 +8,11 @@
 //! later time has a point is refused. Polarity is 1, `true` or `on` for ON; 0,
 //! -1, `false` or `off` for OFF.
 
-use std::path::Path;
-
 use saccade_msgs::Event;
 
 use super::bytes::{Bytes, FileReader};
 use super::{DecodeCounts, EventBatch, Geometry};
 use crate::error::{Result, printable};
-use crate::file;
 
 /// A line may not be longer than this.
 const MAX_LINE: usize = 4096;
@@ -228,16 +225,4 @@ impl FileReader for TextReader {
     fn counts(&self) -> DecodeCounts {
         self.counts
     }
-}
-
-/// Writes events as lines `t,x,y,p` under a line that says so; times in µs.
-///
-/// # Errors
-/// If writing fails.
-pub fn write_text(path: &Path, events: &[Event]) -> Result<()> {
-    let mut out = String::from("t,x,y,p\n");
-    for e in events {
-        out += &format!("{},{},{},{}\n", e.t_us, e.x, e.y, u8::from(e.on));
-    }
-    file::write(path, out.as_bytes())
 }

@@ -223,3 +223,44 @@ pub unsafe fn dat(
     unsafe { out.finish() };
     done
 }
+
+/// Copies events of AEDAT 4, which lie in the file as in memory; see the
+/// [module](super). Those with a negative time or a polarity that is neither 0
+/// nor 1 are unusual.
+///
+/// # Safety
+/// [`available`](super::available) must hold.
+#[target_feature(enable = "avx2,bmi1,popcnt")]
+pub unsafe fn aedat4(records: &[[u8; 16]], sensor: Geometry, events: &mut Vec<Event>) -> usize {
+    let mut out = Output::new(events, records.len());
+    // In lanes of 32 bits an event is: time, time, row << 16 | column, polarity
+    // and three bytes that mean nothing.
+    let kept = _mm256_setr_epi32(-1, -1, -1, 0xFF, -1, -1, -1, 0xFF);
+    let (width, height) = (i32::from(sensor.width) - 1, i32::from(sensor.height) - 1);
+    let most = height << 16 | width & 0xFFFF;
+    let most = _mm256_setr_epi32(0, i32::MAX, most, 1, 0, i32::MAX, most, 1);
+    // The lower half of a time may be anything.
+    let any = _mm256_setr_epi32(-1, 0, 0, 0, -1, 0, 0, 0);
+    let most = _mm256_or_si256(most, any);
+    let mut done = 0;
+    if sensor.width == 0 || sensor.height == 0 {
+        return done;
+    }
+    for pair in records.as_chunks::<2>().0 {
+        // SAFETY: 32 bytes are there.
+        let w = unsafe { _mm256_loadu_si256(pair.as_ptr().cast()) };
+        let w = _mm256_and_si256(w, kept);
+        // Every half lane must be at most what is allowed.
+        let fits = _mm256_cmpeq_epi16(_mm256_max_epu16(w, most), most);
+        if _mm256_movemask_epi8(fits) != -1 {
+            break;
+        }
+        // SAFETY: no more events than records are taken.
+        unsafe { out.write2(w) };
+        out.take(2);
+        done += 2;
+    }
+    // SAFETY: every event taken was written, with a polarity of 0 or 1.
+    unsafe { out.finish() };
+    done
+}

@@ -19,7 +19,7 @@ use std::mem::offset_of;
 
 use saccade_msgs::Event;
 
-pub(super) use evt2::{dat, evt2, evt21};
+pub(super) use evt2::{aedat4, dat, evt2, evt21};
 pub(super) use evt3::evt3;
 
 // `Output` writes events as two words of 64 bits.
@@ -71,6 +71,21 @@ impl<'a> Output<'a> {
             let to = self.events.as_mut_ptr().add(self.len + skip);
             _mm256_storeu_si256(to.cast(), _mm256_unpacklo_epi64(times, rest));
             _mm256_storeu_si256(to.add(2).cast(), _mm256_unpackhi_epi64(times, rest));
+        }
+    }
+
+    /// Writes two events, as they lie in memory, without moving the end.
+    ///
+    /// # Safety
+    /// As [`write4`](Self::write4); polarities must be 0 or 1.
+    #[target_feature(enable = "avx2")]
+    #[inline]
+    unsafe fn write2(&mut self, events: __m256i) {
+        debug_assert!(self.len + 2 <= self.events.capacity());
+        // SAFETY: within the capacity, by the caller's promise.
+        unsafe {
+            let to = self.events.as_mut_ptr().add(self.len);
+            _mm256_storeu_si256(to.cast(), events);
         }
     }
 
