@@ -2,7 +2,7 @@
 
 use super::Recording;
 use crate::cli::{CliError, CliResult, Exit, print_json, print_line};
-use saccade_rosbags::events::{EventBatch, info};
+use saccade_rosbags::events::{EventBatch, info_with};
 use std::fs::File;
 use std::hint::black_box;
 use std::io::Read;
@@ -55,7 +55,7 @@ struct Speed {
 impl Speed {
     fn measure(recording: &Recording, runs: u32) -> Result<Self, CliError> {
         let file = &recording.file;
-        let info = info(file, recording.topic.as_deref())?;
+        let info = info_with(file, recording.topic.as_deref(), recording.options())?;
         let (mut read, mut events) = (Duration::MAX, Duration::MAX);
         let mut bytes = 0;
         let mut batch = EventBatch::default();

@@ -2,7 +2,7 @@
 
 use super::Recording;
 use crate::cli::{CliResult, Exit, print_json, print_line};
-use saccade_rosbags::events::{EventInfo, info};
+use saccade_rosbags::events::{DecodeCounts, EventInfo, info_with};
 use std::path::Path;
 
 /// Arguments of `saccade events info`.
@@ -18,7 +18,8 @@ pub struct InfoArgs {
 /// Runs `saccade events info`.
 pub fn run(args: &InfoArgs) -> CliResult {
     let file = &args.recording.file;
-    let info = info(file, args.recording.topic.as_deref())?;
+    let topic = args.recording.topic.as_deref();
+    let info = info_with(file, topic, args.recording.options())?;
     if args.json {
         print_json(&info)?;
     } else {
@@ -27,14 +28,17 @@ pub fn run(args: &InfoArgs) -> CliResult {
     Ok(verdict(&info))
 }
 
-/// What was lost, in words; empty when nothing was.
-fn losses(info: &EventInfo) -> Vec<String> {
+/// What was lost in reading, in words; empty when nothing was.
+pub fn losses(lost_packets: u64, decode: &DecodeCounts) -> Vec<String> {
     let all = [
-        (info.lost_packets, "packets missing in the sequence numbers"),
-        (info.outside, "events outside of the sensor"),
-        (info.unsynced, "events before the stream told time and row"),
-        (info.unknown_words, "words of unknown type"),
-        (info.torn_bytes, "bytes at the end that are no whole word"),
+        (lost_packets, "packets missing in the sequence numbers"),
+        (decode.outside, "events outside of the sensor"),
+        (
+            decode.unsynced,
+            "events before the stream told time and row",
+        ),
+        (decode.unknown_words, "words of unknown type"),
+        (decode.torn_bytes, "bytes at the end that are no whole word"),
     ];
     all.iter()
         .filter(|(n, _)| *n > 0)
@@ -44,7 +48,17 @@ fn losses(info: &EventInfo) -> Vec<String> {
 
 /// Prints what was lost; a loss has an exit status of its own.
 pub fn verdict(info: &EventInfo) -> Exit {
-    let losses = losses(info);
+    let decode = DecodeCounts {
+        unknown_words: info.unknown_words,
+        outside: info.outside,
+        unsynced: info.unsynced,
+        torn_bytes: info.torn_bytes,
+    };
+    warn(&losses(info.lost_packets, &decode))
+}
+
+/// Prints losses; the exit status says whether there are any.
+pub fn warn(losses: &[String]) -> Exit {
     if losses.is_empty() {
         return Exit::Success;
     }

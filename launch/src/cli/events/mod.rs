@@ -1,6 +1,7 @@
 //! `saccade events`: event-camera files and event topics in bags.
 
 mod bench;
+mod convert;
 mod frames;
 mod info;
 mod render;
@@ -8,7 +9,7 @@ mod render;
 pub use render::draw;
 
 use super::CliResult;
-use saccade_rosbags::events::EventSource;
+use saccade_rosbags::events::{Aedat2Convention, EventSource, ReadOptions};
 use std::path::PathBuf;
 
 /// Arguments of `saccade events`.
@@ -21,9 +22,12 @@ pub struct EventsArgs {
 #[derive(Debug, clap::Subcommand)]
 enum EventsCommand {
     /// Counts, times, checksum and losses of a recording (Prophesee RAW and DAT,
-    /// AEDAT 2 to 4, Event Stream, N-MNIST .bin, .csv, .npy, ROS 1 bag, rosbag2
-    /// .db3 and .mcap).
+    /// AEDAT 2 to 4, Event Stream, N-MNIST .bin, .csv, .npy, .npz, ROS 1 bag,
+    /// rosbag2 .db3 and .mcap).
     Info(info::InfoArgs),
+    /// Write a recording in another format, in whole or in part, and say what that
+    /// format cannot.
+    Convert(convert::ConvertArgs),
     /// How fast a recording can be read and decoded: best time of several, one core.
     Bench(bench::BenchArgs),
     /// Pictures of a recording: one of all events, a film, a topic of images, or a
@@ -39,11 +43,31 @@ struct Recording {
     /// Topic of events, where a bag has several.
     #[arg(long)]
     topic: Option<String>,
+    /// What the bits of AEDAT 2 mean: as iniVation's document says, or as jAER shows
+    /// it (columns mirrored, polarity of the DVS128 inverted).
+    #[arg(long, value_enum, default_value_t, hide_default_value = true)]
+    aedat2: Aedat2,
+}
+
+#[derive(Debug, Clone, Copy, Default, clap::ValueEnum)]
+enum Aedat2 {
+    #[default]
+    Inivation,
+    Jaer,
 }
 
 impl Recording {
     fn open(&self) -> saccade_rosbags::Result<EventSource> {
-        EventSource::open(&self.file, self.topic.as_deref())
+        EventSource::open_with(&self.file, self.topic.as_deref(), self.options())
+    }
+
+    fn options(&self) -> ReadOptions {
+        ReadOptions {
+            aedat2: match self.aedat2 {
+                Aedat2::Inivation => Aedat2Convention::Inivation,
+                Aedat2::Jaer => Aedat2Convention::Jaer,
+            },
+        }
     }
 }
 
@@ -54,6 +78,7 @@ impl Recording {
 pub fn run(args: EventsArgs) -> CliResult {
     match args.command {
         EventsCommand::Info(args) => info::run(&args),
+        EventsCommand::Convert(args) => convert::run(&args),
         EventsCommand::Bench(args) => bench::run(&args),
         EventsCommand::Render(args) => render::run(&args),
     }

@@ -1,11 +1,11 @@
 //! `saccade events render`: pictures of a recording.
 
-use super::Recording;
 use super::frames::Frames;
 use super::info::{duration_s, verdict};
+use super::{Aedat2, Recording};
 use crate::cli::{CliError, CliResult, print_line};
 use crate::plots::{self, EventImage};
-use saccade_rosbags::events::{EventBatch, EventInfo, EventSource, info};
+use saccade_rosbags::events::{EventBatch, EventInfo, info_with};
 use std::path::{Path, PathBuf};
 
 /// Arguments of `saccade events render`.
@@ -32,10 +32,9 @@ pub struct RenderArgs {
 
 /// Runs `saccade events render`.
 pub fn run(args: &RenderArgs) -> CliResult {
-    let (file, topic) = (&args.recording.file, args.recording.topic.as_deref());
     let picture = args.out.extension();
     if picture.is_some_and(|e| e.eq_ignore_ascii_case("png")) {
-        return draw(file, topic, &args.out);
+        return draw_recording(&args.recording, &args.out);
     }
     let window_ms = args.fps.map_or(args.window_ms, |fps| 1e3 / fps);
     if !(window_ms.is_finite() && (0.001..=1e9).contains(&window_ms)) {
@@ -44,10 +43,10 @@ pub fn run(args: &RenderArgs) -> CliResult {
         )));
     }
     let window_us = ((window_ms * 1e3).round() as u64).max(1);
-    let survey = Survey::of(file, topic)?;
+    let survey = Survey::of(&args.recording)?;
     let windows = (survey.last_us.saturating_sub(survey.first_us)) / window_us + 1;
     let mut frames = Frames::new(&args.out, &survey, window_us, windows.min(args.max_frames))?;
-    let all = survey.picture(file, topic, |batch| frames.add(batch))?;
+    let all = survey.picture(&args.recording, |batch| frames.add(batch))?;
     let number = frames.finish()?;
     let mut made = args.out.clone();
     if made.is_dir() {
@@ -68,8 +67,17 @@ pub fn run(args: &RenderArgs) -> CliResult {
 /// # Errors
 /// The recording cannot be read, holds no events, or writing fails.
 pub fn draw(file: &Path, topic: Option<&str>, out: &Path) -> CliResult {
-    let survey = Survey::of(file, topic)?;
-    let image = survey.picture(file, topic, |_| Ok(()))?;
+    let recording = Recording {
+        file: file.to_owned(),
+        topic: topic.map(str::to_owned),
+        aedat2: Aedat2::default(),
+    };
+    draw_recording(&recording, out)
+}
+
+fn draw_recording(recording: &Recording, out: &Path) -> CliResult {
+    let survey = Survey::of(recording)?;
+    let image = survey.picture(recording, |_| Ok(()))?;
     plots::save(&image, out)?;
     print_line(out.display())?;
     Ok(verdict(&survey.info))
@@ -86,8 +94,9 @@ pub(super) struct Survey {
 }
 
 impl Survey {
-    fn of(file: &Path, topic: Option<&str>) -> Result<Self, CliError> {
-        let info = info(file, topic)?;
+    fn of(recording: &Recording) -> Result<Self, CliError> {
+        let file = &recording.file;
+        let info = info_with(file, recording.topic.as_deref(), recording.options())?;
         let (Some(first_us), Some(last_us)) = (info.t_first_us, info.t_last_us) else {
             return Err(CliError::failed(format!(
                 "{}: no events in it, so there is nothing to render",
@@ -108,12 +117,11 @@ impl Survey {
     /// The second pass: all events in one image; `also` gets every batch.
     fn picture(
         &self,
-        file: &Path,
-        topic: Option<&str>,
+        recording: &Recording,
         mut also: impl FnMut(&EventBatch) -> Result<(), CliError>,
     ) -> Result<EventImage, CliError> {
         let mut image = self.image.clone();
-        let mut source = EventSource::open(file, topic)?;
+        let mut source = recording.open()?;
         let mut batch = EventBatch::default();
         while source.next_batch(&mut batch)? {
             image.add(batch.events.iter().copied());
