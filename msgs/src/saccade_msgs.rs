@@ -26,6 +26,36 @@ message! {
 }
 
 message! {
+    /// How a sensor's own clock runs against ROS time, and what its stream has lost:
+    /// ROS time = sensor time + `offset_ns` + (sensor time - `at_ns`) * `drift_ppm` / 10^6.
+    pub struct ClockRelation = "saccade_msgs/msg/ClockRelation" {
+        /// When, and the frame of the sensor.
+        header: Header,
+        /// Sensor time at which `offset_ns` holds, in nanoseconds.
+        at_ns: u64,
+        /// ROS time minus sensor time there, by the packets that travelled fastest.
+        offset_ns: i64,
+        /// How much faster ROS time runs, in millionths; 0 until it is known.
+        drift_ppm: f64,
+        /// How long packets travelled longer than the fastest since the last message,
+        /// mean in nanoseconds.
+        residual_ns: i64,
+        /// Packets it rests on, since the last jump.
+        packets: u64,
+        /// Times that one of the clocks was set, and the relation found anew.
+        jumps: u64,
+        /// Packets whose events lie before those of the packet before.
+        backwards: u64,
+        /// Packets that brought no later event while ROS time went on.
+        stalled: u64,
+        /// Packets lost, by the gaps in their numbers.
+        lost: u64,
+        /// Times without an event for longer than is set as a gap.
+        gaps: u64,
+    }
+}
+
+message! {
     /// What there is to see, for learning.
     #[derive(Eq, Hash)]
     pub struct Label = "saccade_msgs/msg/Label" {
