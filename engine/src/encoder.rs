@@ -2,8 +2,8 @@
 //!
 //! A square window of the sensor is down-sampled to `out x out` cells with two
 //! polarities; the input of an event is `polarity * out * out + row * out + column`
-//! with polarity 1 for ON. An input spikes at most once per tick, further events of
-//! the tick are merged and counted.
+//! with polarity 1 for ON. An input spikes at most once per tick. How its events
+//! become spikes is its [`Code`].
 //!
 //! The window either stays on the middle of the sensor or follows where the events
 //! are ([`Placement::Attention`]): the median of the last `history` events, then,
@@ -15,11 +15,12 @@
 //!
 //! Events are collected over a tick and placed at its end, so that the first spikes
 //! already see a centre. Memory is taken at the start; the cost of a tick is
-//! (its events + history), whatever the size of the sensor's image content.
+//! (its events + history), whatever the size of the sensor's image content, and with
+//! [`Code::TimeSurface`] that of a pass over the inputs.
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result, check_count};
+use crate::error::{Error, Result, check, check_count};
 
 /// Where the window lies.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -41,6 +42,40 @@ pub enum Placement {
     },
 }
 
+/// How the events of an input become its spikes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Code {
+    /// Every event is a spike; further ones of the tick are merged with it.
+    #[default]
+    Address,
+    /// An input spikes when it has had `events` events within a bin, and again after
+    /// as many more. What is short of that at the bin's end is forgotten.
+    Count {
+        /// Events to a spike.
+        events: u32,
+        /// Ticks to a bin.
+        bin_ticks: u32,
+    },
+    /// Exponentially decaying surface of the last events (Lagorce et al. 2017): S is 1
+    /// at an event and then sinks by exp(-1 / `tau_ticks`) a tick. It is sampled every
+    /// tick, as spikes, for that is what an input layer takes: S / `period_ticks` adds
+    /// up, and at 1 the input spikes and 1 is taken off. So the rate is proportional to
+    /// S, and an event alone gives about `tau_ticks` / `period_ticks` spikes.
+    TimeSurface {
+        /// Time constant, in ticks.
+        tau_ticks: f32,
+        /// Ticks between the spikes of an input whose surface is 1.
+        period_ticks: f32,
+    },
+}
+
+impl Code {
+    fn is_address(&self) -> bool {
+        *self == Code::Address
+    }
+}
+
 /// Parameters of an encoder.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -57,6 +92,9 @@ pub struct EncoderConfig {
     pub placement: Placement,
     /// Ticks for which an input stays silent after a spike.
     pub refractory_ticks: u32,
+    /// How events become spikes.
+    #[serde(skip_serializing_if = "Code::is_address")]
+    pub code: Code,
 }
 
 impl Default for EncoderConfig {
@@ -73,6 +111,7 @@ impl Default for EncoderConfig {
                 smoothing_ticks: 20,
             },
             refractory_ticks: 0,
+            code: Code::Address,
         }
     }
 }
@@ -87,6 +126,7 @@ impl EncoderConfig {
             out,
             placement: Placement::Centre,
             refractory_ticks: 0,
+            code: Code::Address,
         }
     }
 
@@ -129,6 +169,20 @@ impl EncoderConfig {
                 65536,
             )?;
         }
+        match self.code {
+            Code::Address => {}
+            Code::Count { events, bin_ticks } => {
+                check_count("encoder.code.events", events as usize, 1, 65535)?;
+                check_count("encoder.code.bin_ticks", bin_ticks as usize, 1, 65536)?;
+            }
+            Code::TimeSurface {
+                tau_ticks,
+                period_ticks,
+            } => {
+                check("encoder.code.tau_ticks", tau_ticks.into(), 0.1, 1e5)?;
+                check("encoder.code.period_ticks", period_ticks.into(), 1.0, 1e4)?;
+            }
+        }
         Ok(())
     }
 }
@@ -140,6 +194,8 @@ pub struct EncoderCounts {
     pub events: u64,
     /// Events that became spikes.
     pub spikes: u64,
+    /// Events that a count or a time surface took in and that are no spike themselves.
+    pub absorbed: u64,
     /// Events merged with another of the same input and tick, or within its refractory time.
     pub merged: u64,
     /// Events outside the window.
@@ -160,6 +216,13 @@ pub struct Encoder {
     attention: Option<Attention>,
     /// Events of the coming tick.
     pending: Vec<(u16, u16, bool)>,
+    /// Cell of each column and row of the window.
+    cell: Vec<u32>,
+    /// Inputs of the tick's events within the window.
+    inputs: Vec<u32>,
+    /// Of each input, what its code remembers: events in the bin, or (surface, sum).
+    counted: Vec<u32>,
+    surface: Vec<(f32, f32)>,
     /// Spikes of the last tick.
     spikes: Vec<u32>,
     /// Tick (from 1) from which on an input may spike again.
@@ -179,8 +242,21 @@ impl Encoder {
             Placement::Centre => None,
             Placement::Attention { .. } => Some(Attention::new(&config)),
         };
+        let n_inputs = config.n_inputs();
+        let (counting, decaying) = match config.code {
+            Code::Address => (0, 0),
+            Code::Count { .. } => (n_inputs, 0),
+            Code::TimeSurface { .. } => (0, n_inputs),
+        };
+        let pixels_of_cell = config.window / config.out;
         Ok(Self {
             attention,
+            cell: (0..config.window)
+                .map(|pixel| u32::from(pixel / pixels_of_cell))
+                .collect(),
+            inputs: Vec::with_capacity(TICK_CAPACITY),
+            counted: vec![0; counting],
+            surface: vec![(0.0, 0.0); decaying],
             pending: Vec::with_capacity(TICK_CAPACITY),
             spikes: Vec::with_capacity(config.n_inputs()),
             free_from: vec![0; config.n_inputs()],
@@ -197,6 +273,8 @@ impl Encoder {
         self.pending.clear();
         self.spikes.clear();
         self.free_from.fill(0);
+        self.counted.fill(0);
+        self.surface.fill((0.0, 0.0));
         self.ticks = 0;
         if let Some(attention) = &mut self.attention {
             attention.begin();
@@ -208,6 +286,7 @@ impl Encoder {
     /// # Errors
     /// [`Error::EventOutOfSensor`] and [`Error::TickFull`]; the event is counted as
     /// refused and nothing else happens.
+    #[inline]
     pub fn push(&mut self, x: u16, y: u16, on: bool) -> Result<()> {
         let (width, height) = (self.config.sensor_width, self.config.sensor_height);
         if x >= width || y >= height {
@@ -238,11 +317,20 @@ impl Encoder {
         if let Some(attention) = &mut self.attention {
             attention.follow(&self.pending);
         }
+        self.inputs.clear();
         match self.origin() {
             None => self.counts.unplaced += self.pending.len() as u64,
             Some(origin) => self.place(origin),
         }
         self.pending.clear();
+        match self.config.code {
+            Code::Address => self.spike_for_each(),
+            Code::Count { events, bin_ticks } => self.spike_for_many(events, bin_ticks),
+            Code::TimeSurface {
+                tau_ticks,
+                period_ticks,
+            } => self.sample_surface((-1.0 / tau_ticks).exp(), 1.0 / period_ticks),
+        }
         &self.spikes
     }
 
@@ -260,18 +348,24 @@ impl Encoder {
         Some(((x - half).round() as i32, (y - half).round() as i32))
     }
 
+    /// Finds the inputs of the events within the window.
     fn place(&mut self, (left, top): (i32, i32)) {
-        let window = i32::from(self.config.window);
-        let out = i32::from(self.config.out);
-        let cell = window / out;
-        let silent = u64::from(self.config.refractory_ticks);
+        let out = u32::from(self.config.out);
         for &(x, y, on) in &self.pending {
-            let (x, y) = (i32::from(x) - left, i32::from(y) - top);
-            if !((0..window).contains(&x) && (0..window).contains(&y)) {
-                self.counts.outside += 1;
-                continue;
+            // What is left or above wraps to far beyond.
+            let column = (i32::from(x) - left) as u32 as usize;
+            let row = (i32::from(y) - top) as u32 as usize;
+            if let (Some(column), Some(row)) = (self.cell.get(column), self.cell.get(row)) {
+                self.inputs.push((u32::from(on) * out + row) * out + column);
             }
-            let input = (i32::from(on) * out + y / cell) * out + x / cell;
+        }
+        self.counts.outside += (self.pending.len() - self.inputs.len()) as u64;
+    }
+
+    /// [`Code::Address`].
+    fn spike_for_each(&mut self) {
+        let silent = u64::from(self.config.refractory_ticks);
+        for &input in &self.inputs {
             let free_from = &mut self.free_from[input as usize];
             if *free_from > self.ticks {
                 self.counts.merged += 1;
@@ -279,7 +373,49 @@ impl Encoder {
             }
             *free_from = self.ticks + 1 + silent;
             self.counts.spikes += 1;
-            self.spikes.push(input as u32);
+            self.spikes.push(input);
+        }
+    }
+
+    /// [`Code::Count`].
+    fn spike_for_many(&mut self, events: u32, bin_ticks: u32) {
+        let silent = u64::from(self.config.refractory_ticks);
+        if (self.ticks - 1).is_multiple_of(bin_ticks.into()) {
+            self.counted.fill(0);
+        }
+        for &input in &self.inputs {
+            let counted = &mut self.counted[input as usize];
+            let free_from = &mut self.free_from[input as usize];
+            *counted = counted.saturating_add(1);
+            if *counted < events || *free_from > self.ticks {
+                self.counts.absorbed += 1;
+                continue;
+            }
+            *counted -= events;
+            *free_from = self.ticks + 1 + silent;
+            self.counts.spikes += 1;
+            self.spikes.push(input);
+        }
+    }
+
+    /// [`Code::TimeSurface`]: the surface sinks by `decay` a tick, and fills the sum of
+    /// an input by `rate` of itself.
+    fn sample_surface(&mut self, decay: f32, rate: f32) {
+        let silent = u64::from(self.config.refractory_ticks);
+        for (s, _) in &mut self.surface {
+            *s *= decay;
+        }
+        for &input in &self.inputs {
+            self.surface[input as usize].0 = 1.0;
+        }
+        self.counts.absorbed += self.inputs.len() as u64;
+        for (input, (s, sum)) in self.surface.iter_mut().enumerate() {
+            *sum += rate * *s;
+            if *sum >= 1.0 && self.free_from[input] <= self.ticks {
+                *sum = (*sum - 1.0).min(1.0);
+                self.free_from[input] = self.ticks + 1 + silent;
+                self.spikes.push(input as u32);
+            }
         }
     }
 
@@ -460,7 +596,7 @@ mod tests {
     use super::*;
 
     fn sum(counts: EncoderCounts) -> u64 {
-        counts.spikes + counts.merged + counts.outside + counts.unplaced
+        counts.spikes + counts.absorbed + counts.merged + counts.outside + counts.unplaced
     }
 
     /// The four corners of a centred window, both polarities, and what lies outside.
@@ -513,6 +649,69 @@ mod tests {
         assert_eq!(fired, [1, 0, 0, 1, 0, 0, 1]);
     }
 
+    fn with_code(code: Code) -> Encoder {
+        let mut config = EncoderConfig::address(64, 64, 64, 32);
+        config.code = code;
+        Encoder::new(config).unwrap()
+    }
+
+    /// Three events to a spike, in bins of four ticks.
+    #[test]
+    fn counts_spike_at_every_third_event_of_a_bin() {
+        let mut encoder = with_code(Code::Count {
+            events: 3,
+            bin_ticks: 4,
+        });
+        let fired = |encoder: &mut Encoder, events: usize| {
+            for _ in 0..events {
+                encoder.push(2, 0, false).unwrap();
+            }
+            encoder.tick().to_vec()
+        };
+        assert!(fired(&mut encoder, 2).is_empty());
+        assert_eq!(fired(&mut encoder, 1), [1]);
+        // Seven at once: one spike a tick, the rest counts on.
+        assert_eq!(fired(&mut encoder, 7), [1]);
+        assert_eq!(fired(&mut encoder, 1), [1]);
+        // The next bin begins: two are left over, and forgotten.
+        assert!(fired(&mut encoder, 1).is_empty());
+        assert_eq!(fired(&mut encoder, 2), [1]);
+        let counts = encoder.counts();
+        assert_eq!((counts.spikes, counts.absorbed), (4, 10));
+        assert_eq!(sum(counts), counts.events);
+    }
+
+    /// By hand: S = 1, 1/2, 1/4, ... and a sum that it fills by half of itself.
+    #[test]
+    fn a_time_surface_spikes_at_the_rate_of_its_value() {
+        let tau_ticks = 1.0 / std::f32::consts::LN_2;
+        let mut encoder = with_code(Code::TimeSurface {
+            tau_ticks,
+            period_ticks: 2.0,
+        });
+        let mut fired = String::new();
+        for tick in 0..8 {
+            // The sum: 0.5, 1 (a spike), 0.25, 0.375, ..., then 0.5 more and 0.5 more.
+            if [0, 1, 5, 6].contains(&tick) {
+                encoder.push(2, 0, false).unwrap();
+            }
+            fired.push(if encoder.tick().is_empty() { '.' } else { '|' });
+        }
+        assert_eq!(fired, ".|....|.");
+        let counts = encoder.counts();
+        assert_eq!((counts.events, counts.absorbed, counts.spikes), (4, 4, 0));
+        // A long time constant: about tau / period spikes of one event.
+        let mut encoder = with_code(Code::TimeSurface {
+            tau_ticks: 100.0,
+            period_ticks: 4.0,
+        });
+        encoder.push(0, 0, true).unwrap();
+        let spikes: usize = (0..2000).map(|_| encoder.tick().len()).sum();
+        assert!((24..=26).contains(&spikes), "{spikes}");
+        encoder.begin_interval();
+        assert!((0..100).all(|_| encoder.tick().is_empty()));
+    }
+
     /// A dense object off centre with sparse texture everywhere: the window settles
     /// on the object, and stays within a pixel or two.
     #[test]
@@ -558,9 +757,21 @@ mod tests {
     #[test]
     fn absurd_parameters_are_refused() {
         type Spoil = fn(&mut EncoderConfig);
-        let cases: [(&str, Spoil); 4] = [
+        let cases: [(&str, Spoil); 6] = [
             ("encoder.window", |c| c.window = 65),
             ("encoder.out", |c| c.out = 0),
+            ("encoder.code.tau_ticks", |c| {
+                c.code = Code::TimeSurface {
+                    tau_ticks: f32::NAN,
+                    period_ticks: 1.0,
+                };
+            }),
+            ("encoder.code.events", |c| {
+                c.code = Code::Count {
+                    events: 0,
+                    bin_ticks: 1,
+                };
+            }),
             ("encoder.sensor_width", |c| c.sensor_width = 0),
             ("encoder.placement.history", |c| {
                 c.placement = Placement::Attention {
