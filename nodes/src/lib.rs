@@ -14,6 +14,7 @@ pub mod eprop_classifier;
 pub mod event_canvas;
 pub mod event_generator;
 pub mod event_image;
+pub mod filters;
 pub mod graph;
 pub mod grasp_affordance;
 pub mod host;
