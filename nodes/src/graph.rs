@@ -3,6 +3,7 @@
 use crate::host::{HostError, NodeSpec, resolve};
 use crate::interface::{Endpoint, Interface, Qos};
 use crate::node::{Input, Node, Output};
+use crate::parameter_services;
 use crate::parameters::Parameters;
 use crate::registry;
 use std::collections::BTreeMap;
@@ -16,6 +17,8 @@ pub struct Instance {
     pub name: String,
     /// The node's declarations.
     pub interface: &'static Interface,
+    /// The node's parameters as they are now.
+    pub parameters: Parameters,
     /// The node.
     pub node: Box<dyn Node>,
 }
@@ -97,11 +100,12 @@ impl Graph {
                     "two nodes are called {name}; give one of them another name or namespace"
                 )));
             }
-            let (interface, node) = create(spec)?;
+            let (interface, parameters, node) = create(spec)?;
             check_remaps(spec, interface)?;
             instances.push(Instance {
                 name,
                 interface,
+                parameters,
                 node,
             });
         }
@@ -190,6 +194,11 @@ impl Graph {
                         instances[other].name, instance.name
                     )));
                 }
+                own.push((endpoint.name, name));
+            }
+            for endpoint in parameter_services::SERVICES {
+                let name = parameter_services::full_name(&instance.name, endpoint);
+                servers.insert(name.clone(), (n, endpoint.name));
                 own.push((endpoint.name, name));
             }
             served.push(own);
@@ -374,12 +383,18 @@ impl Graph {
     }
 }
 
+/// What stands for the host where a node's index is meant: it changes parameters,
+/// and its answers are not routed.
+pub const HOST: usize = (1 << (u64::BITS - ID_BITS)) - 1;
+
 /// A client's id as its server sees it: unique over all clients.
-fn routed(client: usize, id: u64) -> u64 {
+pub(crate) fn routed(client: usize, id: u64) -> u64 {
     (client as u64) << ID_BITS | id
 }
 
-fn create(spec: &NodeSpec) -> Result<(&'static Interface, Box<dyn Node>), HostError> {
+type Created = (&'static Interface, Parameters, Box<dyn Node>);
+
+fn create(spec: &NodeSpec) -> Result<Created, HostError> {
     let entry = registry::find(&spec.exec).ok_or_else(|| HostError::UnknownNode {
         exec: spec.exec.clone(),
         known: registry::names().join(", "),
@@ -395,7 +410,7 @@ fn create(spec: &NodeSpec) -> Result<(&'static Interface, Box<dyn Node>), HostEr
             .map_err(|e| wrap(e.into()))?;
     }
     let node = (entry.create)(&parameters).map_err(wrap)?;
-    Ok((entry.interface, node))
+    Ok((entry.interface, parameters, node))
 }
 
 fn check_remaps(spec: &NodeSpec, interface: &Interface) -> Result<(), HostError> {

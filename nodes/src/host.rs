@@ -81,12 +81,25 @@ pub struct Blind;
 
 impl Observer for Blind {}
 
+/// Parameters of a node that change during a run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ParameterChange {
+    /// When, after the start.
+    pub after_ns: i64,
+    /// The node's full name.
+    pub node: String,
+    /// Name and value as text; all are taken, or none.
+    pub parameters: Vec<(String, String)>,
+}
+
 /// How to run.
 pub struct RunOptions {
     /// Record every message and input into this MCAP file.
     pub record: Option<PathBuf>,
     /// Stop after this much (simulated or real) time.
     pub duration_ns: Option<i64>,
+    /// Parameters that change on the way, in any order.
+    pub changes: Vec<ParameterChange>,
     /// Who watches.
     pub observer: Box<dyn Observer>,
     /// Set from another thread (by Ctrl-C, say) it ends the run in good order: the
@@ -99,6 +112,7 @@ impl Default for RunOptions {
         RunOptions {
             record: None,
             duration_ns: None,
+            changes: Vec::new(),
             observer: Box::new(Blind),
             stop: Arc::default(),
         }

@@ -185,9 +185,18 @@ pub struct ParameterDecl {
     pub unit: &'static str,
     /// What it does.
     pub doc: &'static str,
+    /// Whether it may change while the node runs; otherwise it is what ROS 2 calls
+    /// `read_only`.
+    pub live: bool,
 }
 
 impl ParameterDecl {
+    /// The same, free to change while the node runs.
+    pub const fn live(mut self) -> Self {
+        self.live = true;
+        self
+    }
+
     /// A number with a range.
     pub const fn double(
         name: &'static str,
@@ -202,6 +211,7 @@ impl ParameterDecl {
             range: Some(range),
             unit,
             doc,
+            live: false,
         }
     }
 
@@ -219,6 +229,7 @@ impl ParameterDecl {
             range: Some((range.0 as f64, range.1 as f64)),
             unit,
             doc,
+            live: false,
         }
     }
 
@@ -230,6 +241,7 @@ impl ParameterDecl {
             range: None,
             unit: "",
             doc,
+            live: false,
         }
     }
 
@@ -241,6 +253,7 @@ impl ParameterDecl {
             range: None,
             unit: "",
             doc,
+            live: false,
         }
     }
 }

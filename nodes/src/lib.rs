@@ -22,6 +22,7 @@ pub mod interface;
 pub mod lockstep;
 pub mod microsaccade;
 pub mod node;
+pub mod parameter_services;
 pub mod parameters;
 pub mod payload;
 pub mod realtime;
@@ -32,7 +33,7 @@ pub mod replay;
 mod slot;
 pub mod tables;
 
-pub use host::{HostError, NodeSpec, Observer, RunOptions, RunReport};
+pub use host::{HostError, NodeSpec, Observer, ParameterChange, RunOptions, RunReport};
 pub use interface::{
     Default, Endpoint, Interface, ParameterDecl, Qos, Reliability, TimerDecl, Value,
 };

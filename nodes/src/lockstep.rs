@@ -6,9 +6,10 @@
 //! delivered first in, first out, before time goes on.
 
 use crate::diagnostics;
-use crate::graph::{Delivery, Graph};
+use crate::graph::{Delivery, Graph, HOST};
 use crate::host::{HostError, NodeSpec, Observer, RunOptions, RunReport, ended_from_outside};
 use crate::node::{Input, Output};
+use crate::parameter_services;
 use crate::payload::Payload;
 use crate::recording::Recorder;
 use crate::slot::Slot;
@@ -34,6 +35,8 @@ struct Lockstep {
     graph: Graph,
     slots: Vec<Slot>,
     queue: VecDeque<Delivery>,
+    /// Requests of the host, the next one last: when, to which node, what.
+    changes: Vec<(i64, usize, Input)>,
     recorder: Option<Recorder>,
     observer: Box<dyn Observer>,
     now_ns: i64,
@@ -51,12 +54,14 @@ impl Lockstep {
             Some(path) => Some(Recorder::create(path, specs, &graph)?),
             None => None,
         };
+        let changes = parameter_services::schedule(&options.changes, &instances)?;
         let slots: Vec<_> = instances.into_iter().map(|i| Slot::new(i, 0)).collect();
         Ok(Lockstep {
             published: vec![0; graph.topics.len()],
             graph,
             slots,
             queue: VecDeque::with_capacity(256),
+            changes,
             recorder,
             observer: options.observer,
             stop: options.stop,
@@ -75,7 +80,9 @@ impl Lockstep {
         self.drain()?;
         let mut diagnostics_ns = DIAGNOSTICS_NS;
         while self.ended.is_none() && !self.stop.load(Ordering::Relaxed) {
-            let Some(due_ns) = self.slots.iter().filter_map(Slot::next_due_ns).min() else {
+            let timers = self.slots.iter().filter_map(Slot::next_due_ns);
+            let changes = self.changes.last().map(|c| c.0);
+            let Some(due_ns) = timers.chain(changes).min() else {
                 self.ended = Some("no timer is running any more".into());
                 break;
             };
@@ -84,6 +91,7 @@ impl Lockstep {
                 break;
             }
             self.now_ns = due_ns;
+            self.change_parameters()?;
             self.fire_timers();
             self.drain()?;
             if self.now_ns >= diagnostics_ns {
@@ -93,6 +101,25 @@ impl Lockstep {
         }
         self.diagnose()?;
         self.report(begun.elapsed().as_secs_f64())
+    }
+
+    /// Hands out the host's requests that are due.
+    fn change_parameters(&mut self) -> Result<(), HostError> {
+        while let Some((_, to, input)) = self.changes.pop_if(|c| c.0 <= self.now_ns) {
+            self.request(HOST, to, input)?;
+        }
+        Ok(())
+    }
+
+    /// Notes an exchange and lets it wait for its delivery.
+    fn request(&mut self, from: usize, to: usize, input: Input) -> Result<(), HostError> {
+        self.exchanges += 1;
+        let sequence = self.exchanges;
+        if let Some(recorder) = &mut self.recorder {
+            recorder.exchange(from, self.now_ns, &input, sequence)?;
+        }
+        self.deliver_later(to, input, sequence);
+        Ok(())
     }
 
     fn fire_timers(&mut self) {
@@ -177,12 +204,7 @@ impl Lockstep {
             Output::SetTimer { .. } | Output::Latency { .. } => {}
             exchange => {
                 if let Some((to, input)) = self.graph.exchange(from, exchange) {
-                    self.exchanges += 1;
-                    let sequence = self.exchanges;
-                    if let Some(recorder) = &mut self.recorder {
-                        recorder.exchange(from, self.now_ns, &input, sequence)?;
-                    }
-                    self.deliver_later(to, input, sequence);
+                    self.request(from, to, input)?;
                 }
             }
         }

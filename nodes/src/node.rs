@@ -338,6 +338,18 @@ pub trait Node: Send {
     /// Takes one input.
     fn handle(&mut self, input: Input, ctx: &mut Context<'_>);
 
+    /// Takes parameters of which some that are declared [`live`] have changed, and
+    /// are in range. It is called between inputs, by the host's services
+    /// ([`crate::parameter_services`]), and works as long as it does.
+    ///
+    /// # Errors
+    /// What the ranges do not say; the node goes on as it was then.
+    ///
+    /// [`live`]: crate::ParameterDecl::live
+    fn change(&mut self, _parameters: &Parameters) -> Result<(), NodeError> {
+        Ok(())
+    }
+
     /// Counters and state for `/diagnostics`; called about once a second.
     fn health(&self) -> Health {
         Health::default()

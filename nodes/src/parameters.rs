@@ -27,6 +27,18 @@ pub enum ParameterError {
         /// The declared type.
         expected: &'static str,
     },
+    /// It may only be set when the node is made.
+    #[error(
+        "node {node}: parameter '{name}' is read-only; set it where the node is started. Free to change are: {live}"
+    )]
+    ReadOnly {
+        /// Node name.
+        node: String,
+        /// Parameter name.
+        name: String,
+        /// Those that may change.
+        live: String,
+    },
     /// Outside the declared range, or not a number.
     #[error("node {node}: parameter '{name}' = {value}{unit} is outside {low} to {high}{unit}")]
     Range {
@@ -127,6 +139,26 @@ impl Parameters {
         Ok(())
     }
 
+    /// These parameters with some changed while the node runs.
+    ///
+    /// # Errors
+    /// As [`Parameters::set`], and for one that is read-only; nothing is changed then.
+    pub fn changed(&self, changes: &[(&str, Value)]) -> Result<Self, ParameterError> {
+        let mut changed = self.clone();
+        for (name, value) in changes {
+            if !self.declaration(name)?.live {
+                let live = self.interface.parameters.iter().filter(|p| p.live);
+                return Err(ParameterError::ReadOnly {
+                    node: self.interface.name.to_owned(),
+                    name: (*name).to_owned(),
+                    live: listed(live.map(|p| p.name)),
+                });
+            }
+            changed.set(name, value.clone())?;
+        }
+        Ok(changed)
+    }
+
     /// A number. Asking for a name the node did not declare is a bug of the
     /// node, found by its first test; it reads as NaN.
     pub fn double(&self, name: &str) -> f64 {
@@ -163,7 +195,8 @@ impl Parameters {
         self.interface.parameters.iter().zip(&self.values)
     }
 
-    fn get(&self, name: &str) -> Option<&Value> {
+    /// A parameter's value, if it is declared.
+    pub fn get(&self, name: &str) -> Option<&Value> {
         self.slot(name).map(|i| &self.values[i])
     }
 
@@ -177,17 +210,10 @@ impl Parameters {
     fn declaration(&self, name: &str) -> Result<&'static ParameterDecl, ParameterError> {
         self.slot(name)
             .map(|i| &self.interface.parameters[i])
-            .ok_or_else(|| {
-                let known: Vec<_> = self.interface.parameters.iter().map(|p| p.name).collect();
-                ParameterError::Unknown {
-                    node: self.interface.name.to_owned(),
-                    name: name.to_owned(),
-                    known: if known.is_empty() {
-                        "none".into()
-                    } else {
-                        known.join(", ")
-                    },
-                }
+            .ok_or_else(|| ParameterError::Unknown {
+                node: self.interface.name.to_owned(),
+                name: name.to_owned(),
+                known: listed(self.interface.parameters.iter().map(|p| p.name)),
             })
     }
 
@@ -203,5 +229,15 @@ impl Parameters {
                 Value::Text(_) => "a text",
             },
         }
+    }
+}
+
+/// Names with commas between them.
+fn listed<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    let names: Vec<_> = names.collect();
+    if names.is_empty() {
+        "none".into()
+    } else {
+        names.join(", ")
     }
 }

@@ -7,9 +7,10 @@
 //! engine's tick stays a millisecond of the robot's time.
 
 use crate::diagnostics;
-use crate::graph::{Delivery, Graph, Instance};
+use crate::graph::{Delivery, Graph, HOST, Instance};
 use crate::host::{HostError, Latency, NodeSpec, RunOptions, RunReport, ended_from_outside};
 use crate::node::{Input, Level, Output};
+use crate::parameter_services;
 use crate::payload::Payload;
 use crate::recording::Recorder;
 use crate::slot::Slot;
@@ -47,6 +48,7 @@ fn run_graph(
     recorder: Option<Recorder>,
     options: RunOptions,
 ) -> Result<RunReport, HostError> {
+    let mut changes = parameter_services::schedule(&options.changes, &instances)?;
     let (witness, events) = bounded(WITNESS_DEPTH);
     let count = instances.len();
     let shared = Arc::new(Shared::new(graph, count, witness));
@@ -64,7 +66,15 @@ fn run_graph(
         threads.push(thread.map_err(|e| HostError::Graph(format!("{name}: no thread: {e}")))?);
     }
     let stop = Arc::clone(&options.stop);
-    let witnessed = witness_run(&shared, events, &threads, recorder, options, begun_ns);
+    let witnessed = witness_run(
+        &shared,
+        events,
+        &threads,
+        recorder,
+        options,
+        &mut changes,
+        begun_ns,
+    );
     shared.stop();
     let mut report = RunReport::default();
     for thread in threads {
@@ -242,6 +252,25 @@ impl Shared {
         bell.notify_one();
     }
 
+    /// Tells of an exchange and puts it into the inbox of its receiver.
+    fn request(&self, from: usize, to: usize, input: Input, now_ns: i64) {
+        let sequence = self.exchanges.fetch_add(1, Ordering::Relaxed) + 1;
+        self.tell(Witnessed::Exchange {
+            from,
+            now_ns,
+            sequence,
+            input: input.clone(),
+        });
+        let name = name_of(&input);
+        let delivery = Delivery {
+            to,
+            input,
+            origin_ns: now_ns,
+            sequence,
+        };
+        self.post(delivery, name, EXCHANGE_DEPTH, i64::MAX);
+    }
+
     /// What was dropped at full queues and what still waits, once all nodes have stopped.
     fn account(&self, report: &mut RunReport) {
         for (name, (inbox, _)) in self.graph.names.iter().zip(&self.inboxes) {
@@ -399,22 +428,7 @@ impl Worker {
                 let Some((to, input)) = self.shared.graph.exchange(node, exchange) else {
                     return;
                 };
-                let sequence = self.shared.exchanges.fetch_add(1, Ordering::Relaxed) + 1;
-                let told = Witnessed::Exchange {
-                    from: node,
-                    now_ns,
-                    sequence,
-                    input: input.clone(),
-                };
-                self.shared.tell(told);
-                let name = name_of(&input);
-                let delivery = Delivery {
-                    to,
-                    input,
-                    origin_ns: now_ns,
-                    sequence,
-                };
-                self.shared.post(delivery, name, EXCHANGE_DEPTH, i64::MAX);
+                self.shared.request(node, to, input, now_ns);
             }
         }
     }
@@ -504,6 +518,7 @@ fn witness_run(
     threads: &[JoinHandle<Worker>],
     mut recorder: Option<Recorder>,
     mut options: RunOptions,
+    changes: &mut Vec<(i64, usize, Input)>,
     begun_ns: i64,
 ) -> Result<(), HostError> {
     let end_ns = options
@@ -523,6 +538,10 @@ fn witness_run(
             && !stop.load(Ordering::Relaxed)
     };
     while goes_on() {
+        let since_ns = shared.clock.now_ns() - begun_ns;
+        while let Some((_, to, input)) = changes.pop_if(|c| c.0 <= since_ns) {
+            shared.request(HOST, to, input, shared.clock.now_ns());
+        }
         if let Ok(what) = events.recv_timeout(Duration::from_millis(20)) {
             witness(what)?;
         }

@@ -3,6 +3,7 @@
 use super::*;
 use crate::interface::{Endpoint, Interface, Qos, TimerDecl};
 use crate::node::{Context, Node};
+use crate::parameters::Parameters;
 use saccade_msgs::saccade_msgs::SaccadePhase;
 
 const DEPTH: usize = 4;
@@ -91,6 +92,7 @@ fn graph_of(nodes: Vec<Box<dyn Node>>) -> (Graph, Vec<Instance>) {
         .map(|node| Instance {
             name: format!("/{}", node.interface().name),
             interface: node.interface(),
+            parameters: Parameters::defaults(node.interface()),
             node,
         })
         .collect();

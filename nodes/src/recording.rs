@@ -144,7 +144,7 @@ impl Recorder {
         self.write(&self.rosout.clone(), now_ns, 0, to_cdr(&line))
     }
 
-    /// Service or action traffic sent by node `from`.
+    /// Service or action traffic sent by node `from`, or by the host.
     pub fn exchange(
         &mut self,
         from: usize,
@@ -154,7 +154,7 @@ impl Recorder {
     ) -> Result<(), HostError> {
         let mut message = pack(input);
         message.header.stamp = Time::from_ns(now_ns);
-        message.header.frame_id = self.names[from].clone();
+        message.header.frame_id = self.names.get(from).map_or("/host", |n| n).to_owned();
         self.write(&self.exchanges.clone(), now_ns, sequence, to_cdr(&message))
     }
 

@@ -9,6 +9,7 @@ use crate::graph::Graph;
 use crate::host::{HostError, NodeSpec};
 use crate::interface::Interface;
 use crate::node::{GoalStatus, Input, Output};
+use crate::parameter_services;
 use crate::payload::Payload;
 use crate::recording::{self, kind};
 use crate::slot::Slot;
@@ -246,16 +247,18 @@ impl Recording {
 }
 
 fn unpack(e: &Exchange, interface: &'static Interface) -> Option<Input> {
-    let own = |lists: [&'static [crate::Endpoint]; 2]| {
+    let own = |lists: &[&'static [crate::Endpoint]]| {
         lists
-            .into_iter()
+            .iter()
+            .copied()
             .flatten()
             .find(|p| p.name == e.name)
             .map(|p| p.name)
     };
     let payload = || Payload::from_cdr(e.r#type.as_str(), e.cdr.as_slice());
-    let service = own([interface.services, interface.clients]);
-    let action = own([interface.action_servers, interface.action_clients]);
+    let hosts = parameter_services::SERVICES;
+    let service = own(&[interface.services, interface.clients, hosts]);
+    let action = own(&[interface.action_servers, interface.action_clients]);
     let id = e.id;
     Some(match e.kind {
         Exchange::REQUEST => Input::Request {

@@ -4,6 +4,7 @@
 use crate::graph::Instance;
 use crate::host::Latency;
 use crate::node::{Context, Input, Output};
+use crate::parameter_services;
 use std::collections::BTreeMap;
 use std::time::Instant;
 
@@ -82,7 +83,16 @@ impl Slot {
         let mut outputs = std::mem::take(&mut self.outputs);
         let begun = Instant::now();
         let mut ctx = Context::new(now_ns, origin_ns, &mut outputs, &mut self.next_id);
-        self.instance.node.handle(input, &mut ctx);
+        match input {
+            Input::Request {
+                service,
+                id,
+                payload,
+            } if parameter_services::find(service).is_some() => {
+                parameter_services::serve(&mut self.instance, service, id, &payload, &mut ctx);
+            }
+            input => self.instance.node.handle(input, &mut ctx),
+        }
         self.seconds += begun.elapsed().as_secs_f64();
         for output in &outputs {
             match output {

@@ -55,7 +55,7 @@ fn qos(qos: Qos) -> String {
 
 fn parameter_table(rows: &[ParameterDecl]) -> String {
     let mut out = String::from(
-        "### Parameters\n\n| name | default | range | unit | description |\n|---|---|---|---|---|\n",
+        "### Parameters\n\n| name | default | range | unit | live | description |\n|---|---|---|---|---|---|\n",
     );
     for row in rows {
         let default = match row.default {
@@ -74,8 +74,10 @@ fn parameter_table(rows: &[ParameterDecl]) -> String {
         };
         let doc = cell(row.doc);
         out += &format!(
-            "| `{}` | {default} | {range} | {} | {doc} |\n",
-            row.name, row.unit
+            "| `{}` | {default} | {range} | {} | {} | {doc} |\n",
+            row.name,
+            row.unit,
+            if row.live { "yes" } else { "" },
         );
     }
     out
@@ -95,16 +97,16 @@ mod tests {
         let rows = [
             ParameterDecl::integer("seed", 1, (0, i64::MAX), "", "a | b"),
             ParameterDecl::text("weights", "", "File."),
-            ParameterDecl::double("rate", 0.5, (0.0, 1e3), "Hz", "Rate."),
+            ParameterDecl::double("rate", 0.5, (0.0, 1e3), "Hz", "Rate.").live(),
         ];
         let table = parameter_table(&rows);
         let lines: Vec<_> = table.lines().skip(4).collect();
         assert_eq!(
             lines,
             [
-                "| `seed` | 1 | 0 to 9223372036854775807 |  | a \\| b |",
-                "| `weights` | \"\" |  |  | File. |",
-                "| `rate` | 0.5 | 0 to 1000 | Hz | Rate. |",
+                "| `seed` | 1 | 0 to 9223372036854775807 |  |  | a \\| b |",
+                "| `weights` | \"\" |  |  |  | File. |",
+                "| `rate` | 0.5 | 0 to 1000 | Hz | yes | Rate. |",
             ]
         );
     }

@@ -91,7 +91,8 @@ fn document(interface: &Interface) -> Value {
                 Default::Text(v) => json!(v),
             };
             json!({
-                "name": p.name, "default": default, "range": p.range, "unit": p.unit, "doc": p.doc,
+                "name": p.name, "default": default, "range": p.range, "unit": p.unit,
+                "read_only": !p.live, "doc": p.doc,
             })
         })
         .collect();
