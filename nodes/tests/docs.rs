@@ -78,6 +78,16 @@ fn every_nodes_page_has_the_tables_of_its_interface() {
 }
 
 #[test]
+fn the_page_of_dvs_ingest_has_every_filter() {
+    let page = std::fs::read_to_string(page_of("dvs_ingest")).expect("a page");
+    for filter in saccade_nodes::filters::FILTERS {
+        let cell = |text: &str| text.replace('|', "\\|");
+        let row = format!("| `{}` | {} |\n", cell(filter.usage), cell(filter.doc));
+        assert!(page.contains(&row), "the page lacks the row\n{row}");
+    }
+}
+
+#[test]
 fn a_page_is_cut_at_its_headings() {
     let page = "# n\n\ntext\n\n## Interface\n\n### Publishes\n\n| a |\n\n## After\n\nend\n";
     let (before, tables, after) = cut(page);

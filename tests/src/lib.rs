@@ -77,14 +77,13 @@ pub fn count(health: &Health, name: &str) -> u64 {
 }
 
 /// What may become of an event that `dvs_ingest` took in.
-pub const FATES: [&str; 7] = [
+pub const FATES: [&str; 6] = [
     "spikes",
     "merged",
     "outside the window",
     "before the window was placed",
     "refused by the encoder",
-    "removed: refractory",
-    "removed: background",
+    "removed by filters",
 ];
 
 /// What may become of a spike that `eprop_classifier` was sent.

@@ -129,8 +129,8 @@ fn every_encoding_gives_the_same_spikes() {
 fn the_filters_account_for_every_event() {
     let packets = packets_of_events(0);
     let total: usize = packets.iter().map(Vec::len).sum();
-    let parameters = [("refractory_us", "3000"), ("background_us", "1000")];
-    let mut node = Driven::new("dvs_ingest", &parameters).unwrap();
+    let filters = "refractory=3ms,background=1ms";
+    let mut node = Driven::new("dvs_ingest", &[("filters", filters)]).unwrap();
     for (i, events) in packets.iter().enumerate() {
         let packet = mono_packet(events, events[0].t_us * 1000, GEOMETRY, i as u64, "").unwrap();
         node.message(0, "events", packet);
