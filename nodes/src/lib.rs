@@ -7,6 +7,8 @@
 //! else, so that the same node runs in simulated time, in real time and over
 //! a recording without knowing which.
 
+#[cfg(feature = "dds")]
+pub mod dds;
 pub mod diagnostics;
 pub mod dvs_ingest;
 pub mod embedded_world;

@@ -1,0 +1,160 @@
+//! Which domain is joined, and how far it reaches.
+
+use std::str::FromStr;
+
+use super::DdsError;
+use super::names::check_token;
+
+/// How far DDS reaches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// Processes of this machine.
+    Localhost,
+    /// All networks this machine is part of.
+    Network,
+}
+
+/// Which ROS 2 the nodes are announced to. The announcement differs in the size
+/// of an identifier; one of the wrong size confuses `ros2 node list`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Distribution {
+    /// Humble and those before it: 24 bytes.
+    Humble,
+    /// Iron, Jazzy and those after them: 16 bytes.
+    Jazzy,
+}
+
+/// How a [`Participant`](super::Participant) joins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Options {
+    /// Name of the node that is announced, without namespace.
+    pub node: String,
+    /// ROS domain, 0 to 232.
+    pub domain: u16,
+    /// How far it reaches.
+    pub reach: Reach,
+    /// To whom the node is announced; `None`: not at all, its topics are seen
+    /// all the same.
+    pub distribution: Option<Distribution>,
+}
+
+/// Ports of domains above this do not fit 16 bits.
+const MAX_DOMAIN: u16 = 232;
+
+impl Options {
+    /// What the environment says, as ROS 2 reads it: `ROS_DOMAIN_ID` (default 0)
+    /// and `ROS_DISTRO`. Other than in ROS 2, only this machine is reached
+    /// unless `ROS_LOCALHOST_ONLY=0` or `ROS_AUTOMATIC_DISCOVERY_RANGE=SUBNET`
+    /// says otherwise.
+    ///
+    /// Without `ROS_DISTRO` the node is announced as Jazzy does on this machine,
+    /// and not at all on a network, where Humble may be.
+    ///
+    /// # Errors
+    /// A variable that says what it cannot, or a name that no node can have.
+    pub fn from_env(node: &str) -> Result<Self, DdsError> {
+        Self::from_variables(node, |name| std::env::var(name).ok())
+    }
+
+    fn from_variables(
+        node: &str,
+        variable: impl Fn(&str) -> Option<String>,
+    ) -> Result<Self, DdsError> {
+        check_token("node", node, node)?;
+        let variable = |name| variable(name).filter(|value| !value.is_empty());
+        let domain = match variable("ROS_DOMAIN_ID") {
+            None => 0,
+            Some(value) => u16::from_str(value.trim())
+                .ok()
+                .filter(|domain| *domain <= MAX_DOMAIN)
+                .ok_or(DdsError::Environment {
+                    name: "ROS_DOMAIN_ID",
+                    value,
+                    expected: "a number from 0 to 232",
+                })?,
+        };
+        let reach = reach(&variable)?;
+        let distribution = match (variable("ROS_DISTRO").as_deref(), reach) {
+            (Some("humble" | "galactic" | "foxy"), _) => Some(Distribution::Humble),
+            (Some(_), _) | (None, Reach::Localhost) => Some(Distribution::Jazzy),
+            (None, Reach::Network) => None,
+        };
+        Ok(Self {
+            node: node.to_owned(),
+            domain,
+            reach,
+            distribution,
+        })
+    }
+}
+
+fn reach(variable: &impl Fn(&'static str) -> Option<String>) -> Result<Reach, DdsError> {
+    if let Some(value) = variable("ROS_AUTOMATIC_DISCOVERY_RANGE") {
+        return match value.as_str() {
+            "SUBNET" => Ok(Reach::Network),
+            "LOCALHOST" | "SYSTEM_DEFAULT" => Ok(Reach::Localhost),
+            _ => Err(DdsError::Environment {
+                name: "ROS_AUTOMATIC_DISCOVERY_RANGE",
+                value,
+                expected: "LOCALHOST, SUBNET or SYSTEM_DEFAULT",
+            }),
+        };
+    }
+    match variable("ROS_LOCALHOST_ONLY").as_deref() {
+        None | Some("1") => Ok(Reach::Localhost),
+        Some("0") => Ok(Reach::Network),
+        Some(value) => Err(DdsError::Environment {
+            name: "ROS_LOCALHOST_ONLY",
+            value: value.to_owned(),
+            expected: "0 or 1",
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn options(variables: &[(&str, &str)]) -> Result<Options, DdsError> {
+        let value = |name: &str| {
+            let found = variables.iter().find(|(key, _)| *key == name);
+            found.map(|(_, value)| (*value).to_owned())
+        };
+        Options::from_variables("recorder", value)
+    }
+
+    #[test]
+    fn loopback_unless_told_otherwise() {
+        let default = options(&[]).expect("nothing is wrong");
+        assert_eq!((default.domain, default.reach), (0, Reach::Localhost));
+        assert_eq!(default.distribution, Some(Distribution::Jazzy));
+        for open in [
+            ("ROS_LOCALHOST_ONLY", "0"),
+            ("ROS_AUTOMATIC_DISCOVERY_RANGE", "SUBNET"),
+        ] {
+            let open = options(&[open, ("ROS_DOMAIN_ID", "42")]).expect("can be");
+            assert_eq!((open.domain, open.reach), (42, Reach::Network));
+            assert_eq!(open.distribution, None);
+        }
+        let humble = options(&[("ROS_LOCALHOST_ONLY", "0"), ("ROS_DISTRO", "humble")]);
+        assert_eq!(
+            humble.expect("can be").distribution,
+            Some(Distribution::Humble)
+        );
+    }
+
+    #[test]
+    fn nonsense_names_the_variable() {
+        for (name, value) in [
+            ("ROS_DOMAIN_ID", "233"),
+            ("ROS_DOMAIN_ID", "-1"),
+            ("ROS_LOCALHOST_ONLY", "yes"),
+            ("ROS_AUTOMATIC_DISCOVERY_RANGE", "OFF"),
+        ] {
+            let text = options(&[(name, value)])
+                .expect_err("cannot be")
+                .to_string();
+            assert!(text.contains(name) && text.contains(value), "{text}");
+        }
+    }
+}

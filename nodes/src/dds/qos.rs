@@ -1,0 +1,181 @@
+//! Quality of service: ours, DDS's, and rosbag2's.
+
+use rustdds::policy::{Durability, History, Reliability as DdsReliability, ResourceLimits};
+use rustdds::{Duration, QosPolicies, QosPolicyBuilder};
+
+use crate::{Qos, Reliability};
+
+/// Messages that a reliable publisher may have under way, unacknowledged.
+const WINDOW: i32 = 1024;
+/// Depth of a best-effort publisher at least: what DDS's thread has not sent yet
+/// must not be pushed out by what comes in one burst.
+const MIN_BURST: usize = 64;
+/// Seconds that a reliable publisher waits at a full queue.
+pub(super) const MAX_BLOCKING_S: u64 = 10;
+
+/// The policies of a publisher.
+pub(super) fn writer_policies(qos: Qos) -> QosPolicies {
+    match qos.reliability {
+        Reliability::Reliable => policies(qos)
+            .resource_limits(ResourceLimits {
+                max_samples: WINDOW.max(depth(qos)),
+                max_instances: 1,
+                max_samples_per_instance: WINDOW.max(depth(qos)),
+            })
+            .build(),
+        Reliability::BestEffort => policies(qos.depth(qos.depth.max(MIN_BURST))).build(),
+    }
+}
+
+/// The policies of a subscriber.
+pub(super) fn reader_policies(qos: Qos) -> QosPolicies {
+    policies(qos).build()
+}
+
+fn policies(qos: Qos) -> QosPolicyBuilder {
+    let durability = if qos.transient_local {
+        Durability::TransientLocal
+    } else {
+        Durability::Volatile
+    };
+    let builder = QosPolicyBuilder::new()
+        .durability(durability)
+        .history(History::KeepLast { depth: depth(qos) });
+    match qos.reliability {
+        Reliability::Reliable => builder.reliable(Duration::from_secs(MAX_BLOCKING_S as i32)),
+        Reliability::BestEffort => builder.best_effort(),
+    }
+}
+
+fn depth(qos: Qos) -> i32 {
+    i32::try_from(qos.depth.max(1)).unwrap_or(i32::MAX)
+}
+
+/// What another participant says about itself. It does not say how deep its
+/// queue is: `depth` is 0.
+pub(super) fn discovered(policies: &QosPolicies) -> Qos {
+    Qos {
+        reliability: match policies.reliability() {
+            Some(DdsReliability::Reliable { .. }) => Reliability::Reliable,
+            _ => Reliability::BestEffort,
+        },
+        depth: 0,
+        transient_local: policies
+            .durability()
+            .is_some_and(|d| d > Durability::Volatile),
+    }
+}
+
+/// What a subscriber asks for so that every one of these publishers matches it:
+/// reliable if all are, transient local if all are.
+pub fn common_qos(publishers: &[Qos], depth: usize) -> Qos {
+    let reliable = |q: &Qos| q.reliability == Reliability::Reliable;
+    Qos {
+        reliability: if publishers.iter().all(reliable) {
+            Reliability::Reliable
+        } else {
+            Reliability::BestEffort
+        },
+        depth,
+        transient_local: !publishers.is_empty() && publishers.iter().all(|q| q.transient_local),
+    }
+}
+
+/// The publishers' profiles as rosbag2 records them (YAML). A depth of 0 is
+/// written as an unknown history.
+pub fn qos_to_yaml(publishers: &[Qos]) -> String {
+    let one = |q: &Qos| {
+        let history = if q.depth == 0 { 3 } else { 1 };
+        let reliability = match q.reliability {
+            Reliability::Reliable => 1,
+            Reliability::BestEffort => 2,
+        };
+        let durability = if q.transient_local { 1 } else { 2 };
+        format!(
+            "- history: {history}
+  depth: {}
+  reliability: {reliability}
+  durability: {durability}
+  deadline:
+    sec: 9223372036
+    nsec: 854775807
+  lifespan:
+    sec: 9223372036
+    nsec: 854775807
+  liveliness: 1
+  liveliness_lease_duration:
+    sec: 9223372036
+    nsec: 854775807
+  avoid_ros_namespace_conventions: false",
+            q.depth
+        )
+    };
+    publishers.iter().map(one).collect::<Vec<_>>().join("\n")
+}
+
+/// The profiles in what rosbag2 recorded, numbers (Humble) or words (Jazzy).
+/// Lines that say nothing about reliability, durability and depth are passed over.
+pub fn qos_from_yaml(yaml: &str) -> Vec<Qos> {
+    let mut profiles = Vec::new();
+    for line in yaml.lines() {
+        let item = line.trim_start().strip_prefix("- ");
+        if item.is_some() {
+            profiles.push(Qos::DEFAULT);
+        }
+        let (Some(profile), Some((key, value))) = (
+            profiles.last_mut(),
+            item.unwrap_or(line).trim().split_once(':'),
+        ) else {
+            continue;
+        };
+        match (key, value.trim()) {
+            ("reliability", "2" | "best_effort") => profile.reliability = Reliability::BestEffort,
+            ("durability", "1" | "transient_local") => profile.transient_local = true,
+            ("depth", depth) => profile.depth = depth.parse().unwrap_or(0),
+            _ => {}
+        }
+    }
+    profiles
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn profiles_go_through_yaml() {
+        let profiles = [
+            Qos::SENSOR,
+            Qos::LATCHED,
+            Qos::DEFAULT,
+            Qos::DEFAULT.depth(0),
+        ];
+        assert_eq!(qos_from_yaml(&qos_to_yaml(&profiles)), profiles);
+        let jazzy = "- history: keep_last\n  depth: 5\n  reliability: best_effort\n  durability: volatile\n";
+        let expected = Qos {
+            depth: 5,
+            ..Qos::SENSOR
+        };
+        assert_eq!(qos_from_yaml(jazzy), [expected]);
+        assert_eq!(qos_from_yaml(""), []);
+        assert_eq!(qos_from_yaml("depth: 3\n-\n- {}\n"), [Qos::DEFAULT]);
+    }
+
+    #[test]
+    fn a_subscriber_matches_all_publishers() {
+        let both = common_qos(&[Qos::LATCHED, Qos::DEFAULT], 7);
+        assert_eq!(both, Qos::DEFAULT.depth(7));
+        let mixed = common_qos(&[Qos::LATCHED, Qos::SENSOR], 7);
+        assert_eq!(mixed, Qos::SENSOR.depth(7));
+        assert_eq!(common_qos(&[Qos::LATCHED], 1), Qos::LATCHED);
+        assert_eq!(common_qos(&[], 10), Qos::DEFAULT);
+    }
+
+    #[test]
+    fn policies_say_what_the_profile_says() {
+        for qos in [Qos::SENSOR, Qos::LATCHED, Qos::DEFAULT] {
+            assert_eq!(discovered(&writer_policies(qos)), qos.depth(0));
+            assert_eq!(discovered(&reader_policies(qos)), qos.depth(0));
+        }
+    }
+}

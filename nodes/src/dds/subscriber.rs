@@ -1,0 +1,128 @@
+//! Receiving messages as bytes.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use rustdds::no_key::SimpleDataReader;
+use rustdds::{GUID, Timestamp};
+
+use super::raw::{Adapter, Whole};
+use super::signal::Signal;
+
+/// A message that came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Received {
+    /// The message in CDR with its header; up to three bytes of padding may follow.
+    pub cdr: Vec<u8>,
+    /// When it came, ns since the epoch.
+    pub received_ns: i64,
+    /// When it was published by the publisher's clock, ns since the epoch, if it says.
+    pub published_ns: Option<i64>,
+    /// Counts the messages of its publisher from 1 on.
+    pub sequence: i64,
+}
+
+/// What a subscriber has seen so far.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct SubscriberCounts {
+    /// Messages taken.
+    pub received: u64,
+    /// Messages missing in the publishers' numbers since the first of each: not
+    /// sent again, or pushed out of the queue because they were not taken in time.
+    pub lost: u64,
+    /// Messages that are nothing DDS can hand over.
+    pub unreadable: u64,
+}
+
+/// Receives one topic. Dropping it takes it off the network.
+pub struct Subscriber {
+    reader: SimpleDataReader<Whole, Adapter>,
+    signal: Arc<Signal>,
+    /// Number of the last message of each publisher.
+    last: BTreeMap<GUID, i64>,
+    counts: SubscriberCounts,
+}
+
+impl Subscriber {
+    pub(super) fn new(reader: SimpleDataReader<Whole, Adapter>, signal: Arc<Signal>) -> Self {
+        Self {
+            reader,
+            signal,
+            last: BTreeMap::new(),
+            counts: SubscriberCounts::default(),
+        }
+    }
+
+    /// The next message, if there is one. After `None`,
+    /// [`Participant::wait`](super::Participant::wait) wakes when more has come.
+    pub fn take(&mut self) -> Option<Received> {
+        self.take_now().or_else(|| {
+            // What came before the signal was armed did not set it.
+            self.reader.set_waker(Some(self.signal.clone().into()));
+            self.take_now()
+        })
+    }
+
+    /// What was seen so far.
+    pub fn counts(&self) -> SubscriberCounts {
+        self.counts
+    }
+
+    fn take_now(&mut self) -> Option<Received> {
+        loop {
+            self.reader.drain_read_notifications();
+            match self.reader.try_take_one() {
+                Ok(None) => return None,
+                Err(_) => self.counts.unreadable += 1,
+                Ok(Some(sample)) => {
+                    let sequence = i64::from(sample.sequence_number);
+                    self.count(sample.writer_guid, sequence);
+                    return Some(Received {
+                        received_ns: nanoseconds(sample.receive_instant),
+                        published_ns: sample.source_timestamp().map(nanoseconds),
+                        sequence,
+                        cdr: sample.sample.0,
+                    });
+                }
+            }
+        }
+    }
+
+    fn count(&mut self, publisher: GUID, sequence: i64) {
+        self.counts.received += 1;
+        let last = self.last.entry(publisher).or_insert(sequence - 1);
+        let missing = sequence.saturating_sub(*last).saturating_sub(1);
+        self.counts.lost += u64::try_from(missing).unwrap_or(0);
+        *last = sequence.max(*last);
+    }
+
+    pub(super) fn guid(&self) -> [u8; 16] {
+        self.reader.guid().to_bytes()
+    }
+}
+
+/// DDS counts 2^-32 s.
+fn nanoseconds(time: Timestamp) -> i64 {
+    let ticks = time.to_ticks();
+    let fraction = ((ticks & 0xFFFF_FFFF) * 1_000_000_000 + (1 << 31)) >> 32;
+    ((ticks >> 32) * 1_000_000_000 + fraction) as i64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ticks_are_nanoseconds() {
+        let second = 1u64 << 32;
+        for (ticks, ns) in [
+            (0, 0),
+            (second, 1_000_000_000),
+            (second + second / 2, 1_500_000_000),
+            (second - 1, 1_000_000_000),
+            (u64::MAX, 4_294_967_296_000_000_000),
+        ] {
+            assert_eq!(nanoseconds(Timestamp::from_ticks(ticks)), ns);
+        }
+    }
+}
