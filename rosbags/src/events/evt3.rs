@@ -17,9 +17,9 @@ const ADDR_X: u16 = 0x2;
 const VECT_BASE_X: u16 = 0x3;
 const VECT_12: u16 = 0x4;
 const VECT_8: u16 = 0x5;
-const TIME_LOW: u16 = 0x6;
+pub(super) const TIME_LOW: u16 = 0x6;
 const CONTINUED_4: u16 = 0x7;
-const TIME_HIGH: u16 = 0x8;
+pub(super) const TIME_HIGH: u16 = 0x8;
 const EXT_TRIGGER: u16 = 0xA;
 const IMU: u16 = 0xD;
 const OTHERS: u16 = 0xE;
@@ -93,14 +93,7 @@ impl Evt3Decoder {
         Self {
             geometry,
             words: Words::default(),
-            state: State {
-                base_us: 0,
-                t_us: 0,
-                y: 0,
-                width: 0,
-                base_x: NO_BASE,
-                vector_on: false,
-            },
+            state: State::START,
             synced: Synced::default(),
             counts: DecodeCounts::default(),
             vectors: has_vectors(),
@@ -242,6 +235,16 @@ impl Evt3Decoder {
 }
 
 impl State {
+    /// Before the first word.
+    pub const START: Self = Self {
+        base_us: 0,
+        t_us: 0,
+        y: 0,
+        width: 0,
+        base_x: NO_BASE,
+        vector_on: false,
+    };
+
     pub fn set_row(&mut self, word: u16, geometry: Geometry) {
         self.y = word & ADDRESS;
         self.width = if self.y < geometry.height {
@@ -256,7 +259,7 @@ impl State {
         self.vector_on = word & POLARITY != 0;
     }
 
-    fn set_time_high(&mut self, word: u16) {
+    pub fn set_time_high(&mut self, word: u16) {
         let high = u64::from(word & 0xFFF);
         let last = self.base_us / (1 << 12) % HIGHS;
         if high == last {

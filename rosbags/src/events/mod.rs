@@ -11,6 +11,7 @@ mod aedat4;
 #[cfg(target_arch = "x86_64")]
 mod avx2;
 mod bytes;
+mod cut;
 mod dat;
 mod event_stream;
 mod evt2;
@@ -26,6 +27,7 @@ mod npy;
 mod npz;
 mod packet;
 mod prophesee;
+mod packet_source;
 mod raw_file;
 mod source;
 mod text;
@@ -44,6 +46,8 @@ pub(crate) use info::hash_events;
 pub use info::{EventInfo, info, info_with};
 pub use packet::{PacketCounts, PacketDecoder, PacketView, encode_mono, mono_packet};
 pub use raw_file::{RawEncoding, RawHeader};
+pub use packet_source::{PacketOptions, PacketSource, TimedPacket};
+
 pub use source::{EventSource, ReadOptions, SourceCounts};
 pub use write::{Compression, Encoding, EventWriter, FileFormat, WriteCounts, WriteOptions};
 

@@ -304,7 +304,7 @@ fn copy_array(array: &dvs_msgs::EventArray, geometry: Geometry, batch: &mut Even
 }
 
 /// The topic asked for, or the only one whose type holds events.
-fn pick_topic(
+pub(super) fn pick_topic(
     path: &Path,
     connections: &[Arc<Connection>],
     topic: Option<&str>,
