@@ -3,15 +3,13 @@
 mod console;
 mod outcome;
 
-use super::{CliError, CliResult, Context, Exit, print_json, print_line};
+use super::{CliError, CliResult, Context, Exit, print_json, print_line, stop};
 use crate::launch_file::{self, Argument, Launch, LaunchFileError, NodeAction};
 use crate::report::{Collector, Run, Summary};
 use console::{Console, Watch};
 use outcome::Outcome;
 use saccade_nodes::{Level, NodeSpec, RunOptions, lockstep, realtime, registry, replay};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The package our nodes are in, as launch files name it.
 const PACKAGE: &str = "saccade_nodes";
@@ -224,7 +222,7 @@ fn execute(args: &LaunchArgs, file: &Path, launch: &Launch, specs: &[NodeSpec]) 
         record: recording.clone(),
         duration_ns,
         observer: Box::new(watch),
-        stop: stop_on_ctrl_c()?,
+        stop: stop::on_ctrl_c()?,
     };
     let run = if args.realtime {
         realtime::run(specs, options)
@@ -259,20 +257,6 @@ fn execute(args: &LaunchArgs, file: &Path, launch: &Launch, specs: &[NodeSpec]) 
         outcome.print()?;
     }
     Ok(exit(&outcome, expected))
-}
-
-/// What Ctrl-C sets: the run ends in good order, with its report. A second Ctrl-C
-/// ends the process at once.
-fn stop_on_ctrl_c() -> Result<Arc<AtomicBool>, CliError> {
-    let stop = Arc::new(AtomicBool::new(false));
-    let set = Arc::clone(&stop);
-    ctrlc::set_handler(move || {
-        if set.swap(true, Ordering::Relaxed) {
-            std::process::exit(130);
-        }
-    })
-    .context("listening to Ctrl-C")?;
-    Ok(stop)
 }
 
 /// Makes the folder of a file, and says which where it was not there before.

@@ -17,8 +17,11 @@ pub mod eval;
 pub mod events;
 pub mod experiment;
 pub mod launch;
+#[cfg(feature = "dds")]
+mod live;
 pub mod node;
 pub mod plot;
+mod stop;
 pub mod train;
 
 use clap::{Parser, Subcommand};

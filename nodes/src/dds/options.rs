@@ -47,17 +47,20 @@ impl Options {
     /// unless `ROS_LOCALHOST_ONLY=0` or `ROS_AUTOMATIC_DISCOVERY_RANGE=SUBNET`
     /// says otherwise.
     ///
+    /// `reach`, where it is given, goes before those two.
+    ///
     /// Without `ROS_DISTRO` the node is announced as Jazzy does on this machine,
     /// and not at all on a network, where Humble may be.
     ///
     /// # Errors
     /// A variable that says what it cannot, or a name that no node can have.
-    pub fn from_env(node: &str) -> Result<Self, DdsError> {
-        Self::from_variables(node, |name| std::env::var(name).ok())
+    pub fn from_env(node: &str, reach: Option<Reach>) -> Result<Self, DdsError> {
+        Self::from_variables(node, reach, |name| std::env::var(name).ok())
     }
 
     fn from_variables(
         node: &str,
+        wanted: Option<Reach>,
         variable: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, DdsError> {
         check_token("node", node, node)?;
@@ -73,7 +76,10 @@ impl Options {
                     expected: "a number from 0 to 232",
                 })?,
         };
-        let reach = reach(&variable)?;
+        let reach = match wanted {
+            Some(reach) => reach,
+            None => reach(&variable)?,
+        };
         let distribution = match (variable("ROS_DISTRO").as_deref(), reach) {
             (Some("humble" | "galactic" | "foxy"), _) => Some(Distribution::Humble),
             (Some(_), _) | (None, Reach::Localhost) => Some(Distribution::Jazzy),
@@ -120,7 +126,7 @@ mod tests {
             let found = variables.iter().find(|(key, _)| *key == name);
             found.map(|(_, value)| (*value).to_owned())
         };
-        Options::from_variables("recorder", value)
+        Options::from_variables("recorder", None, value)
     }
 
     #[test]

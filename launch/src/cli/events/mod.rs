@@ -4,6 +4,8 @@ mod bench;
 mod convert;
 mod frames;
 mod info;
+#[cfg(feature = "dds")]
+mod play;
 mod render;
 
 pub use render::draw;
@@ -33,6 +35,9 @@ enum EventsCommand {
     /// Pictures of a recording: one of all events, a film, a topic of images, or a
     /// folder of frames with the picture of all beside them.
     Render(render::RenderArgs),
+    /// Publishes a recording on ROS 2's network at its own pace, as a camera would.
+    #[cfg(feature = "dds")]
+    Play(play::PlayArgs),
 }
 
 /// A recording of events, as every subcommand takes it.
@@ -81,5 +86,7 @@ pub fn run(args: EventsArgs) -> CliResult {
         EventsCommand::Convert(args) => convert::run(&args),
         EventsCommand::Bench(args) => bench::run(&args),
         EventsCommand::Render(args) => render::run(&args),
+        #[cfg(feature = "dds")]
+        EventsCommand::Play(args) => play::run(&args),
     }
 }

@@ -1,0 +1,87 @@
+//! What the commands share that publish and subscribe on ROS 2's network.
+
+mod pace;
+mod player;
+
+pub use pace::{PaceArgs, Turn};
+pub use player::Player;
+
+use super::CliError;
+use saccade_nodes::dds::{Options, Participant, Reach};
+use saccade_nodes::{Qos, Reliability};
+
+/// Whom a command talks to.
+#[derive(Debug, clap::Args)]
+pub struct NetworkArgs {
+    /// ROS domain [default: what ROS_DOMAIN_ID says, or 0].
+    #[arg(long, value_name = "ID", value_parser = clap::value_parser!(u16).range(..=232))]
+    domain: Option<u16>,
+    /// Reach other machines, not only this one (as ROS_LOCALHOST_ONLY=0 and
+    /// ROS_AUTOMATIC_DISCOVERY_RANGE=SUBNET do).
+    #[arg(long)]
+    network: bool,
+}
+
+impl NetworkArgs {
+    /// Joins the domain as a node of this name.
+    pub fn join(&self, node: &str) -> Result<Participant, CliError> {
+        let mut options = Options::from_env(node, self.network.then_some(Reach::Network))?;
+        options.domain = self.domain.unwrap_or(options.domain);
+        let reach = match options.reach {
+            Reach::Localhost => "this machine",
+            Reach::Network => "the network",
+        };
+        eprintln!("{node}: domain {} of {reach}", options.domain);
+        if options.distribution.is_none() {
+            eprintln!(
+                "note: not announced as a node, for which ROS_DISTRO would have to say to whom; \
+                 topics work all the same"
+            );
+        }
+        Ok(Participant::join(&options)?)
+    }
+}
+
+/// Another quality of service than the usual.
+#[derive(Debug, clap::Args)]
+pub struct QosArgs {
+    /// Whether publishers wait for subscribers that ask for it.
+    #[arg(long, value_enum)]
+    reliability: Option<ReliabilityArg>,
+    /// Whether who subscribes later gets the messages before.
+    #[arg(long, value_enum)]
+    durability: Option<DurabilityArg>,
+    /// How many messages are kept for them.
+    #[arg(long, value_name = "MESSAGES", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    depth: Option<u32>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, clap::ValueEnum)]
+enum ReliabilityArg {
+    Reliable,
+    BestEffort,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, clap::ValueEnum)]
+enum DurabilityArg {
+    Volatile,
+    TransientLocal,
+}
+
+impl QosArgs {
+    /// `usual`, where the command line does not say otherwise.
+    pub fn over(&self, usual: Qos) -> Qos {
+        Qos {
+            reliability: match self.reliability {
+                None => usual.reliability,
+                Some(ReliabilityArg::Reliable) => Reliability::Reliable,
+                Some(ReliabilityArg::BestEffort) => Reliability::BestEffort,
+            },
+            transient_local: match self.durability {
+                None => usual.transient_local,
+                Some(durability) => durability == DurabilityArg::TransientLocal,
+            },
+            depth: self.depth.map_or(usual.depth, |depth| depth as usize),
+        }
+    }
+}
