@@ -4,8 +4,8 @@ usage: rosbags_recordings.py read BAG...
        rosbags_recordings.py write FOLDER
 
 read: every message is deserialised by the definitions in the bag, and must
-serialise again to the bytes it came from. Prints one JSON line per bag: topic ->
-[type, messages, MD5 of all their bytes].
+serialise again to the bytes it came from, but for padding. Prints one JSON line per bag: topic ->
+[type, messages, MD5 of all their bytes without padding].
 
 write: random events as packets of `mono` on /mono and `evt3` on /evt3, encoded
 here from the formats' descriptions, into {none,bz2,lz4}.bag, sqlite/ and mcap/.
@@ -50,11 +50,12 @@ def read(path):
             ros1 = Path(path).suffix == ".bag"
             serialize = store.serialize_ros1 if ros1 else store.serialize_cdr
             again = bytes(serialize(message, kind))
-            if again != raw:
+            # DDS pads messages to four bytes.
+            if raw not in (again, again + b"\0", again + b"\0\0", again + b"\0\0\0"):
                 sys.exit(f"{path}: {connection.topic}: rosbags writes {again.hex()}, we {raw.hex()}")
             entry = topics.setdefault(connection.topic, [kind, 0, hashlib.md5()])
             entry[1] += 1
-            entry[2].update(raw)
+            entry[2].update(again)
     return {topic: [kind, n, md5.hexdigest()] for topic, (kind, n, md5) in topics.items()}
 
 

@@ -1,8 +1,11 @@
 //! Tests that cross crates stand in `tests/`; this library is what they share.
 
+use std::net::{Ipv4Addr, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, LazyLock};
+use std::time::{Duration, Instant};
 
 use saccade_msgs::Message;
 use saccade_nodes::{
@@ -25,12 +28,11 @@ pub fn recording(name: &str) -> Option<PathBuf> {
     }
 }
 
-/// Runs a script of `tests/peers` in the peers' Python, which is installed where
-/// it is missing, and returns what it prints.
+/// A script of `tests/peers` in the peers' Python, which is installed where it is missing.
 ///
 /// # Panics
-/// Where the environment cannot be made or the script fails.
-pub fn peer(script: &str, arguments: &[&Path]) -> String {
+/// Where the environment cannot be made.
+pub fn peer_command(script: &str) -> Command {
     static PYTHON: LazyLock<PathBuf> = LazyLock::new(|| {
         let peers = repository("target/peers");
         let status = Command::new(repository("tests/peers/install.sh"))
@@ -43,14 +45,61 @@ pub fn peer(script: &str, arguments: &[&Path]) -> String {
         );
         peers.join("bin/python")
     });
-    let output = Command::new(&*PYTHON)
-        .arg(repository("tests/peers").join(script))
-        .args(arguments)
-        .output()
-        .expect("runs the peer");
+    let mut command = Command::new(&*PYTHON);
+    command.arg(repository("tests/peers").join(script));
+    command
+}
+
+/// Runs a peer and returns what it prints.
+///
+/// # Panics
+/// Where the script fails.
+pub fn peer(script: &str, arguments: &[&Path]) -> String {
+    let output = peer_command(script).args(arguments).output();
+    let output = output.expect("runs the peer");
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{script} failed:\n{said}");
     String::from_utf8(output.stdout).expect("prints text")
+}
+
+/// A ROS domain that nobody on this machine is in, for one test.
+///
+/// # Panics
+/// Where all are taken.
+pub fn free_domain() -> u16 {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    // Higher domains have ports that the system gives to others.
+    const DOMAINS: u32 = 100;
+    let start = std::process::id().wrapping_mul(7);
+    for _ in 0..DOMAINS {
+        let n = NEXT.fetch_add(1, Ordering::Relaxed);
+        let domain = (start.wrapping_add(n) % DOMAINS) as u16 + 1;
+        // Where the first participant of the domain listens.
+        let port = 7400 + 250 * domain + 10;
+        if UdpSocket::bind((Ipv4Addr::UNSPECIFIED, port)).is_ok() {
+            return domain;
+        }
+    }
+    panic!("all {DOMAINS} domains are taken");
+}
+
+/// Waits for something that comes soon on an idle machine, and within a minute on
+/// a busy one.
+///
+/// # Panics
+/// Where it has not come in a minute.
+pub fn until<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
+    let begun = Instant::now();
+    loop {
+        if let Some(value) = condition() {
+            return value;
+        }
+        assert!(
+            begun.elapsed() < Duration::from_secs(60),
+            "not in a minute: {what}"
+        );
+        std::thread::sleep(Duration::from_millis(2));
+    }
 }
 
 /// The world, the event camera's way into the classifier, and a saccade a second.

@@ -1,6 +1,8 @@
 //! Quality of service: ours, DDS's, and rosbag2's.
 
-use rustdds::policy::{Durability, History, Reliability as DdsReliability, ResourceLimits};
+use rustdds::policy::{
+    Durability, History, Lifespan, Reliability as DdsReliability, ResourceLimits,
+};
 use rustdds::{Duration, QosPolicies, QosPolicyBuilder};
 
 use crate::{Qos, Reliability};
@@ -15,6 +17,12 @@ pub(super) const MAX_BLOCKING_S: u64 = 10;
 
 /// The policies of a publisher.
 pub(super) fn writer_policies(qos: Qos) -> QosPolicies {
+    let policies = |qos: Qos| match qos.lifespan_ns {
+        Some(ns) => policies(qos).lifespan(Lifespan {
+            duration: Duration::from_nanos(ns.max(0)),
+        }),
+        None => policies(qos),
+    };
     match qos.reliability {
         Reliability::Reliable => policies(qos)
             .resource_limits(ResourceLimits {
@@ -63,6 +71,10 @@ pub(super) fn discovered(policies: &QosPolicies) -> Qos {
         transient_local: policies
             .durability()
             .is_some_and(|d| d > Durability::Volatile),
+        lifespan_ns: (policies.lifespan())
+            .filter(|l| l.duration < Duration::INFINITE)
+            // DDS counts in 2^-32 s.
+            .map(|l| (l.duration.to_nanoseconds() + 500) / 1000 * 1000),
     }
 }
 
@@ -78,60 +90,82 @@ pub fn common_qos(publishers: &[Qos], depth: usize) -> Qos {
         },
         depth,
         transient_local: !publishers.is_empty() && publishers.iter().all(|q| q.transient_local),
+        // The publishers' affair.
+        lifespan_ns: None,
     }
 }
+
+/// As rosbag2 writes an infinite time.
+const FOREVER: (i64, i64) = (9_223_372_036, 854_775_807);
+const NS_PER_S: i64 = 1_000_000_000;
 
 /// The publishers' profiles as rosbag2 records them (YAML). A depth of 0 is
 /// written as an unknown history.
 pub fn qos_to_yaml(publishers: &[Qos]) -> String {
-    let one = |q: &Qos| {
-        let history = if q.depth == 0 { 3 } else { 1 };
-        let reliability = match q.reliability {
-            Reliability::Reliable => 1,
-            Reliability::BestEffort => 2,
-        };
-        let durability = if q.transient_local { 1 } else { 2 };
-        format!(
-            "- history: {history}
+    publishers
+        .iter()
+        .map(profile)
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+fn profile(qos: &Qos) -> String {
+    let history = if qos.depth == 0 { 3 } else { 1 };
+    let reliability = match qos.reliability {
+        Reliability::Reliable => 1,
+        Reliability::BestEffort => 2,
+    };
+    let durability = if qos.transient_local { 1 } else { 2 };
+    let (forever_s, forever_ns) = FOREVER;
+    let (lifespan_s, lifespan_ns) = match qos.lifespan_ns {
+        Some(ns) => (ns / NS_PER_S, ns % NS_PER_S),
+        None => FOREVER,
+    };
+    format!(
+        "- history: {history}
   depth: {}
   reliability: {reliability}
   durability: {durability}
   deadline:
-    sec: 9223372036
-    nsec: 854775807
+    sec: {forever_s}
+    nsec: {forever_ns}
   lifespan:
-    sec: 9223372036
-    nsec: 854775807
+    sec: {lifespan_s}
+    nsec: {lifespan_ns}
   liveliness: 1
   liveliness_lease_duration:
-    sec: 9223372036
-    nsec: 854775807
+    sec: {forever_s}
+    nsec: {forever_ns}
   avoid_ros_namespace_conventions: false",
-            q.depth
-        )
-    };
-    publishers.iter().map(one).collect::<Vec<_>>().join("\n")
+        qos.depth
+    )
 }
 
 /// The profiles in what rosbag2 recorded, numbers (Humble) or words (Jazzy).
-/// Lines that say nothing about reliability, durability and depth are passed over.
+/// Lines that say nothing about what a [`Qos`] holds are passed over.
 pub fn qos_from_yaml(yaml: &str) -> Vec<Qos> {
     let mut profiles = Vec::new();
+    let (mut section, mut lifespan_s) = ("", 0);
     for line in yaml.lines() {
         let item = line.trim_start().strip_prefix("- ");
         if item.is_some() {
             profiles.push(Qos::DEFAULT);
         }
-        let (Some(profile), Some((key, value))) = (
-            profiles.last_mut(),
-            item.unwrap_or(line).trim().split_once(':'),
-        ) else {
+        let entry = item.unwrap_or(line).trim().split_once(':');
+        let (Some(qos), Some((key, value))) = (profiles.last_mut(), entry) else {
             continue;
         };
         match (key, value.trim()) {
-            ("reliability", "2" | "best_effort") => profile.reliability = Reliability::BestEffort,
-            ("durability", "1" | "transient_local") => profile.transient_local = true,
-            ("depth", depth) => profile.depth = depth.parse().unwrap_or(0),
+            (name, "") => section = name,
+            ("reliability", "2" | "best_effort") => qos.reliability = Reliability::BestEffort,
+            ("durability", "1" | "transient_local") => qos.transient_local = true,
+            ("depth", depth) => qos.depth = depth.parse().unwrap_or(0),
+            ("sec", s) if section == "lifespan" => lifespan_s = s.parse().unwrap_or(FOREVER.0),
+            ("nsec", ns) if section == "lifespan" => {
+                let ns = ns.parse().unwrap_or(FOREVER.1);
+                let finite = (0..FOREVER.0).contains(&lifespan_s) && (0..NS_PER_S).contains(&ns);
+                qos.lifespan_ns = finite.then(|| lifespan_s * NS_PER_S + ns);
+            }
             _ => {}
         }
     }
@@ -147,8 +181,8 @@ mod tests {
         let profiles = [
             Qos::SENSOR,
             Qos::LATCHED,
-            Qos::DEFAULT,
             Qos::DEFAULT.depth(0),
+            Qos::DEFAULT.lifespan_ms(2500),
         ];
         assert_eq!(qos_from_yaml(&qos_to_yaml(&profiles)), profiles);
         let jazzy = "- history: keep_last\n  depth: 5\n  reliability: best_effort\n  durability: volatile\n";
@@ -174,8 +208,9 @@ mod tests {
     #[test]
     fn policies_say_what_the_profile_says() {
         for qos in [Qos::SENSOR, Qos::LATCHED, Qos::DEFAULT] {
-            assert_eq!(discovered(&writer_policies(qos)), qos.depth(0));
             assert_eq!(discovered(&reader_policies(qos)), qos.depth(0));
+            let qos = qos.lifespan_ms(100);
+            assert_eq!(discovered(&writer_policies(qos)), qos.depth(0));
         }
     }
 }

@@ -82,6 +82,7 @@ impl QosArgs {
                 Some(durability) => durability == DurabilityArg::TransientLocal,
             },
             depth: self.depth.map_or(usual.depth, |depth| depth as usize),
+            ..usual
         }
     }
 }

@@ -1,0 +1,187 @@
+//! Topics over DDS between participants of ours, each test in a domain of its own.
+
+use std::time::Duration;
+
+use saccade_nodes::Qos;
+use saccade_nodes::dds::{Distribution, Options, Participant, Publisher, Reach, Subscriber};
+use saccade_tests::{free_domain, until};
+
+const STRING: &str = "std_msgs/msg/String";
+
+fn join(domain: u16) -> Participant {
+    let options = Options {
+        node: "tester".into(),
+        domain,
+        reach: Reach::Localhost,
+        distribution: Some(Distribution::Jazzy),
+    };
+    Participant::join(&options).expect("joins")
+}
+
+/// A message of a given length that tells its number.
+fn message(number: u32, length: usize) -> Vec<u8> {
+    let body = (0..length).map(|i| (number as usize + i) as u8);
+    [&[0, 1, 0, 0][..], &number.to_le_bytes()]
+        .concat()
+        .into_iter()
+        .chain(body)
+        .collect()
+}
+
+fn number(cdr: &[u8]) -> u32 {
+    u32::from_le_bytes(cdr[4..8].try_into().expect("four bytes"))
+}
+
+fn matched(publisher: &mut Publisher, n: usize) {
+    until("subscribers", || (publisher.matched() >= n).then_some(()));
+}
+
+/// The next message; waits for it.
+fn next(participant: &Participant, subscriber: &mut Subscriber) -> Vec<u8> {
+    until("a message", || {
+        let taken = subscriber.take();
+        if taken.is_none() {
+            participant.wait(Duration::from_millis(50));
+        }
+        taken.map(|t| t.cdr)
+    })
+}
+
+#[test]
+fn reliable_topics_lose_nothing_of_any_size() {
+    let domain = free_domain();
+    let (mut here, mut there) = (join(domain), join(domain));
+    let mut publisher = here
+        .publish("/a/b", STRING, Qos::DEFAULT)
+        .expect("publishes");
+    let deep = Qos::DEFAULT.depth(1000);
+    let mut subscriber = there.subscribe("/a/b", STRING, deep).expect("subscribes");
+    matched(&mut publisher, 1);
+    // Up to several UDP datagrams; all lengths modulo four.
+    let length = |n: u32| (n as usize % 10).pow(5) * 2 + n as usize % 7;
+    for n in 0..300 {
+        publisher.publish(message(n, length(n))).expect("goes out");
+    }
+    for n in 0..300 {
+        let (got, sent) = (next(&there, &mut subscriber), message(n, length(n)));
+        let padding = got.strip_prefix(sent.as_slice()).expect("the same bytes");
+        assert!(padding.len() < 4 && padding.iter().all(|b| *b == 0));
+    }
+    assert!(publisher.wait_acknowledged(Duration::from_secs(30)));
+    let counts = subscriber.counts();
+    assert_eq!(
+        (counts.received, counts.lost, counts.unreadable),
+        (300, 0, 0)
+    );
+    assert_eq!(subscriber.take(), None);
+}
+
+#[test]
+fn who_comes_late_gets_what_is_kept_for_it() {
+    let domain = free_domain();
+    let (mut here, mut there) = (join(domain), join(domain));
+    let kept = Qos::LATCHED.depth(5);
+    let latched = here.publish("/map", STRING, kept).expect("publishes");
+    let volatile = here
+        .publish("/log", STRING, Qos::DEFAULT)
+        .expect("publishes");
+    for n in 0..5 {
+        latched.publish(message(n, 10)).expect("goes out");
+        volatile.publish(message(n, 10)).expect("goes out");
+    }
+    let mut map = there.subscribe("/map", STRING, kept).expect("subscribes");
+    let mut log = there
+        .subscribe("/log", STRING, Qos::DEFAULT)
+        .expect("subscribes");
+    for n in 0..5 {
+        assert_eq!(number(&next(&there, &mut map)), n);
+    }
+    // The first that it sees of the others is published after it came.
+    let first = until("a message", || {
+        volatile.publish(message(99, 10)).expect("goes out");
+        log.take()
+    });
+    assert_eq!(number(&first.cdr), 99);
+}
+
+#[test]
+fn what_is_not_taken_in_time_is_counted() {
+    let domain = free_domain();
+    let (mut here, mut there) = (join(domain), join(domain));
+    let qos = Qos::SENSOR.depth(8);
+    let mut publisher = here.publish("/fast", STRING, qos).expect("publishes");
+    let mut subscriber = there.subscribe("/fast", STRING, qos).expect("subscribes");
+    matched(&mut publisher, 1);
+    let first = until("a first message", || {
+        publisher.publish(message(0, 10)).expect("goes out");
+        subscriber.take()
+    });
+    let (mut sent, mut last) = (first.sequence, first.sequence);
+    for n in 0..2000 {
+        publisher.publish(message(n, 2000)).expect("goes out");
+    }
+    // Some come after those that were pushed out.
+    until("a last message", || {
+        publisher.publish(message(7777, 10)).expect("goes out");
+        let taken = subscriber.take()?;
+        last = taken.sequence;
+        (number(&taken.cdr) == 7777).then_some(())
+    });
+    sent = last - sent + 1;
+    let counts = subscriber.counts();
+    assert!(counts.lost > 0, "{counts:?}");
+    assert_eq!(counts.received + counts.lost, sent as u64, "{counts:?}");
+}
+
+#[test]
+fn topics_are_seen_with_type_and_qos_in_their_domain_only() {
+    let domain = free_domain();
+    let (mut here, there, elsewhere) = (join(domain), join(domain), join(free_domain()));
+    let publisher = here.publish("/a", STRING, Qos::LATCHED).expect("publishes");
+    let _other = here.publish("/a", STRING, Qos::SENSOR).expect("publishes");
+    let _heard = here
+        .subscribe("/b", "std_msgs/msg/Bool", Qos::DEFAULT)
+        .expect("subscribes");
+    let topics = until("all endpoints", || {
+        let topics = there.topics();
+        let endpoints = topics.iter().map(|t| t.publishers.len() + t.subscribers);
+        (endpoints.sum::<usize>() == 3).then_some(topics)
+    });
+    let names: Vec<_> = (topics.iter())
+        .map(|t| (t.name.as_str(), t.type_name.as_str(), t.subscribers))
+        .collect();
+    assert_eq!(names, [("/a", STRING, 0), ("/b", "std_msgs/msg/Bool", 1)]);
+    assert_eq!(topics[0].publishers.len(), 2);
+    for qos in [Qos::LATCHED.depth(0), Qos::SENSOR.depth(0)] {
+        assert!(topics[0].publishers.contains(&qos), "{topics:?}");
+    }
+    assert_eq!(elsewhere.topics(), []);
+    assert_eq!(here.topics(), [], "others' topics only");
+    drop(publisher);
+    until("that one has left", || {
+        (there.topics()[0].publishers == [Qos::SENSOR.depth(0)]).then_some(())
+    });
+}
+
+#[test]
+fn what_cannot_be_is_refused() {
+    let mut here = join(free_domain());
+    for (topic, type_name, part) in [
+        ("relative", STRING, "`relative`"),
+        ("/a b", STRING, "`/a b`"),
+        ("/a", "std_msgs/String", "`std_msgs/String`"),
+    ] {
+        let refused = here.publish(topic, type_name, Qos::DEFAULT).err();
+        let text = refused.expect("refused").to_string();
+        assert!(text.contains(part), "{text}");
+        assert!(here.subscribe(topic, type_name, Qos::DEFAULT).is_err());
+    }
+    let publisher = here.publish("/a", STRING, Qos::DEFAULT).expect("publishes");
+    for bytes in [&[][..], &[0, 1, 0], &[0, 0, 0, 0, 1]] {
+        let text = publisher
+            .publish(bytes.to_vec())
+            .expect_err("no CDR")
+            .to_string();
+        assert!(text.contains("/a") && text.contains("00 01"), "{text}");
+    }
+}
