@@ -438,14 +438,12 @@ fn a_killed_recorder_leaves_what_it_has_written() {
     let mut recorder = Recorder::start(domain, &to, &["--all", "--flush-ms", "20"]);
     let args = ["bag", "play", text(&from), "--loop", "--delay", "0"];
     let mut player = Running::start(&mut saccade(domain, &args));
-    let readable = || {
-        BagReader::open(&to)
-            .expect("opens")
-            .map_while(Result::ok)
-            .collect()
+    let readable = || -> Vec<RawMessage> {
+        let bag = BagReader::open(&to).into_iter().flatten();
+        bag.map_while(Result::ok).collect()
     };
     let before: Vec<RawMessage> = until("a part of the recording", || {
-        let messages: Vec<_> = readable();
+        let messages = readable();
         (messages.len() > 200).then_some(messages)
     });
     recorder.process.signal("-KILL");

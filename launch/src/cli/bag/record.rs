@@ -25,7 +25,6 @@ pub struct RecordArgs {
     #[arg(long, short)]
     out: PathBuf,
     /// Topics to record; they may appear later.
-    #[arg(required_unless_present = "all")]
     topics: Vec<String>,
     /// Record every topic that has a publisher, also those that appear later.
     #[arg(long, conflicts_with = "topics")]
@@ -48,6 +47,11 @@ const LOOK: Duration = Duration::from_millis(50);
 
 /// Runs `saccade bag record`.
 pub fn run(args: &RecordArgs) -> CliResult {
+    if args.topics.is_empty() && !args.all {
+        return Err(CliError::usage(
+            "no topic to record: name some, or say --all",
+        ));
+    }
     let end = match args.duration {
         Some(s) if (0.0..=1e9).contains(&s) => Some(Instant::now() + Duration::from_secs_f64(s)),
         Some(s) => {
@@ -56,6 +60,11 @@ pub fn run(args: &RecordArgs) -> CliResult {
         }
         None => None,
     };
+    if args.out.symlink_metadata().is_ok() {
+        let path = args.out.display();
+        let text = format!("{path}: it exists already, and recordings are not written over");
+        return Err(CliError::usage(text));
+    }
     let stop = stop::on_ctrl_c()?;
     let queue = Queue::create(&args.out, Duration::from_millis(args.flush_ms))?;
     let mut participant = args.network.join("saccade_bag_record")?;

@@ -87,11 +87,11 @@ impl Player {
     }
 
     /// Waits until subscribers have everything.
-    pub fn finish(mut self) -> Played {
+    pub fn finish(self) -> Played {
         let wall_s = self.begun.elapsed().as_secs_f64();
         let mut unacknowledged = Vec::new();
-        for publisher in &mut self.publishers {
-            if publisher.matched() > 0 && !publisher.wait_acknowledged(LAST_WORD) {
+        for publisher in &self.publishers {
+            if !publisher.wait_acknowledged(LAST_WORD) {
                 unacknowledged.push(publisher.topic().to_owned());
             }
         }
