@@ -8,7 +8,8 @@ use saccade_msgs::{Event, to_cdr};
 use saccade_nodes::Qos;
 use saccade_nodes::dds::{qos_from_yaml, qos_to_yaml};
 use saccade_rosbags::events::{
-    Geometry, PacketOptions, PacketSource, RawEncoding, TimedPacket, mono_packet, write_raw_file,
+    EventBatch, EventWriter, Geometry, PacketOptions, PacketSource, TimedPacket, WriteOptions,
+    mono_packet,
 };
 use saccade_rosbags::{BagReader, BagWriter, Connection, RawMessage, Serialization};
 use saccade_tests::{free_domain, peer, peer_command, recording, until};
@@ -129,7 +130,13 @@ fn raw_recording(path: &Path) {
         width: 640,
         height: 480,
     };
-    write_raw_file(path, RawEncoding::Evt3, sensor, &events).expect("written");
+    let batch = EventBatch {
+        events,
+        triggers: Vec::new(),
+    };
+    let mut writer = EventWriter::create(path, &WriteOptions::of_sensor(sensor)).expect("created");
+    writer.write(&batch).expect("written");
+    writer.finish().expect("closed");
 }
 
 fn packets(path: &Path) -> Vec<TimedPacket> {

@@ -223,6 +223,7 @@ fn execute(args: &LaunchArgs, file: &Path, launch: &Launch, specs: &[NodeSpec]) 
         duration_ns,
         observer: Box::new(watch),
         stop: stop::on_ctrl_c()?,
+        ..RunOptions::default()
     };
     let run = if args.realtime {
         realtime::run(specs, options)
