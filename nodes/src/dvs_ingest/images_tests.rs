@@ -4,6 +4,7 @@ use super::tests::{Driven, packet, published};
 use super::*;
 use crate::node::Output;
 use glam::{Quat, Vec3};
+use proptest::prelude::*;
 use saccade_msgs::saccade_msgs::Spikes;
 use saccade_worlds::event_camera::{EventCamera, EventCameraParams, FrameToEvents};
 use saccade_worlds::render::{Camera, Light, Material, Pose, Scene, Shape, Visual};
@@ -190,6 +191,27 @@ fn every_pixel_format_says_the_same() {
         ..Image::default()
     };
     assert!(luminance(&absurd, &mut Vec::new()).is_err());
+}
+
+proptest! {
+    /// Whatever a message says of its image, it is read within its data or refused.
+    #[test]
+    fn any_message_is_an_image_or_an_error(
+        width in prop_oneof![0..5u32, any::<u32>()],
+        height in prop_oneof![0..5u32, any::<u32>()],
+        step in prop_oneof![0..40u32, any::<u32>()],
+        encoding in prop::sample::select(vec!["mono8", "mono16", "rgb8", "bgra8", "32FC1", "yuv"]),
+        is_bigendian in any::<u8>(),
+        data in prop::collection::vec(any::<u8>(), 0..200),
+    ) {
+        let image = Image {
+            width, height, step, is_bigendian, data, encoding: encoding.to_owned(), ..Image::default()
+        };
+        let mut out = Vec::new();
+        if luminance(&image, &mut out).is_ok() {
+            prop_assert_eq!(out.len() as u64, u64::from(width) * u64::from(height));
+        }
+    }
 }
 
 #[test]

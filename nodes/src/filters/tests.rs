@@ -233,6 +233,19 @@ proptest! {
         prop_assert_eq!(out, arbiter_oracle(&events));
     }
 
+    /// Nothing that is written is a panic.
+    #[test]
+    fn any_text_is_a_chain_or_an_error(
+        text in "(hot|roi|crop|rate|arbiter|mask|decimate|transpose|x)?[=:,x+.a-z0-9µ -]{0,20}",
+        anything in ".{0,30}",
+    ) {
+        for text in [text, anything] {
+            if let Ok(mut chain) = Chain::parse(&text, SENSOR) {
+                chain.finish(&mut vec![event(3, 15, 11), event(u64::MAX, 0, 0), event(0, 0, 0)]);
+            }
+        }
+    }
+
     #[test]
     fn a_chain_is_its_filters_one_after_the_other_whatever_the_batches(
         events in streams(),
