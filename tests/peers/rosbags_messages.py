@@ -82,7 +82,7 @@ def check_value(kind, ours, theirs, store, path):
         if arg[0] == "float32":
             same = np.float32(ours) == np.float32(theirs)
         elif arg[0] == "byte":
-            same = ours == theirs % 256  # rosidl: unsigned; rosbags: signed
+            same = ours == int(theirs) % 256  # rosidl: unsigned; rosbags: signed
         else:
             same = ours == theirs
         check(same, f"{path}: {ours!r} != {theirs!r}")
