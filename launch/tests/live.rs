@@ -123,7 +123,7 @@ fn raw_recording(path: &Path) {
         t_us: 5_000_000 + i * 5 + i % 3,
         x: (i * 31 % 640) as u16,
         y: (i / 40 % 480) as u16,
-        on: i % 3 == 0,
+        on: i.is_multiple_of(3),
     };
     let events: Vec<_> = (0..40_000).map(event).collect();
     let sensor = Geometry {

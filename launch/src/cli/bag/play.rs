@@ -168,7 +168,7 @@ fn play(
     player: &mut Player,
 ) -> Result<(), CliError> {
     let mut first_ns = None;
-    let mut tick_ns = player.pace.from_ns();
+    let mut tick_ns = player.pace.begin_ns();
     for message in BagReader::open(&args.file)? {
         let message = message?;
         let first_ns = *first_ns.get_or_insert(message.stamp_ns);

@@ -108,7 +108,7 @@ impl Pace {
     }
 
     /// Where in the recording the part to play begins, ns after its start.
-    pub fn from_ns(&self) -> u64 {
+    pub fn begin_ns(&self) -> u64 {
         self.from_ns
     }
 
