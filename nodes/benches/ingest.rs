@@ -74,15 +74,22 @@ fn filters(c: &mut Criterion) {
         let name = if text.is_empty() { "copy alone" } else { text };
         let mut chain = Chain::parse(text, SENSOR).expect("a chain");
         let mut work = Vec::with_capacity(BATCH);
+        let mut round_us = 0;
         group.bench_function(BenchmarkId::from_parameter(name), |b| {
             b.iter(|| {
                 let mut left = 0;
                 for batch in &batches {
                     work.clear();
-                    work.extend_from_slice(batch);
+                    // The stream goes on and on in time.
+                    let later = |e: &Event| Event {
+                        t_us: e.t_us + round_us,
+                        ..*e
+                    };
+                    work.extend(batch.iter().map(later));
                     chain.process(&mut work);
                     left += work.len();
                 }
+                round_us += (BATCH * BATCHES) as u64 / 20;
                 left
             });
         });
