@@ -204,3 +204,72 @@ fn sqlite_bags_whole_and_cut() {
         assert!(placed, "{length}: {text}");
     }
 }
+
+/// HDF5 as Prophesee lays it out.
+fn hdf5(events: &[Event], gzip: bool) -> Vec<u8> {
+    use hdf5_pure::{AttrValue, CompoundTypeBuilder, FileBuilder};
+    let mut file = FileBuilder::new();
+    file.set_attr("geometry", AttrValue::String("320x240".into()));
+    let kind = CompoundTypeBuilder::new()
+        .u16_field("x")
+        .u16_field("y")
+        .i16_field("p")
+        .i64_field("t");
+    let records = events.iter().flat_map(|e| {
+        let words = [e.x, e.y, u16::from(e.on)];
+        let words = words.into_iter().flat_map(u16::to_le_bytes);
+        words.chain(e.t_us.to_le_bytes())
+    });
+    let mut group = file.create_group("CD");
+    let dataset = group.create_dataset("events");
+    let kind = kind.build().expect("a type");
+    dataset.with_compound_data(kind, records.collect(), events.len() as u64);
+    if gzip {
+        dataset.with_chunks(&[1000]).with_deflate(4);
+    }
+    file.add_group(group.finish());
+    let kind = CompoundTypeBuilder::new()
+        .i16_field("p")
+        .i64_field("t")
+        .i16_field("id");
+    let trigger = [1, 0, 7, 0, 0, 0, 0, 0, 0, 0, 6, 0];
+    let mut group = file.create_group("EXT_TRIGGER");
+    let kind = kind.build().expect("a type");
+    (group.create_dataset("events")).with_compound_data(kind, trigger.to_vec(), 1);
+    file.add_group(group.finish());
+    file.finish().expect("a file")
+}
+
+#[test]
+fn hdf5_files_whole_cut_and_changed() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("a.hdf5");
+    let raw = dir.path().join("a.raw");
+    write_raw(&raw, Encoding::Evt3, &events());
+    for gzip in [false, true] {
+        let bytes = hdf5(&events(), gzip);
+        std::fs::write(&path, &bytes).expect("writes");
+        let found = info(&path, None).expect("reads");
+        assert_eq!(found.checksum, info(&raw, None).expect("reads").checksum);
+        assert_eq!((found.width, found.height), (320, 240));
+        assert_eq!((found.triggers, found.triggers_rising), (1, 1));
+        // Damage is an error that names the file, or other events.
+        let few = hdf5(&events()[..40], gzip);
+        for at in 0..few.len() {
+            let mut changed = few.clone();
+            changed[at] ^= 0x55;
+            std::fs::write(&path, &changed).expect("writes");
+            if let Err(error) = info(&path, None) {
+                assert!(error.to_string().contains("a.hdf5"), "{error}");
+            }
+            if at % 7 == 0 {
+                std::fs::write(&path, &few[..at]).expect("writes");
+                let cut = info(&path, None);
+                assert!(
+                    cut.is_err() || cut.is_ok_and(|i| i.events <= 40),
+                    "cut at {at}"
+                );
+            }
+        }
+    }
+}

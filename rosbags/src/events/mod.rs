@@ -18,6 +18,7 @@ mod evt2;
 mod evt21;
 mod evt3;
 mod flatbuffer;
+mod hdf5;
 mod info;
 mod libcaer;
 mod libcaer_cmp;

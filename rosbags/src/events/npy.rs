@@ -37,12 +37,14 @@ struct Record {
 }
 
 /// An integer in a record.
-#[derive(Debug, Clone, Copy)]
-struct Field {
-    at: usize,
-    size: usize,
-    signed: bool,
-    big_endian: bool,
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Field {
+    /// Its first byte in the record.
+    pub at: usize,
+    /// Bytes: 1, 2, 4 or 8.
+    pub size: usize,
+    pub signed: bool,
+    pub big_endian: bool,
 }
 
 const INTEGERS: &str = "integers (i, u of 1 to 8 bytes) or bool in t, x, y and p";
@@ -72,7 +74,7 @@ impl Field {
     }
 
     /// The value; the record must be long enough.
-    fn get(self, record: &[u8]) -> i128 {
+    pub fn get(self, record: &[u8]) -> i128 {
         let bytes = &record[self.at..self.at + self.size];
         let mut value: u64 = 0;
         for i in 0..self.size {

@@ -13,6 +13,7 @@ use super::aedat3::Aedat3Reader;
 use super::aedat4::Aedat4Reader;
 use super::bytes::{Bytes, FileReader};
 use super::event_stream::EventStreamReader;
+use super::hdf5::Hdf5Reader;
 use super::nmnist::NmnistReader;
 use super::npy::NpyReader;
 use super::npz;
@@ -240,7 +241,8 @@ pub(super) fn file_reader(
             let (name, reader) = PropheseeReader::open(first)?;
             (name, Box::new(reader))
         }
-        Format::Hdf5 | Format::Ros1Bag | Format::Sqlite | Format::Mcap => {
+        Format::Hdf5 => ("hdf5", Box::new(Hdf5Reader::open(first.path())?)),
+        Format::Ros1Bag | Format::Sqlite | Format::Mcap => {
             return Err(BagError::Unsupported {
                 path: first.path().to_owned(),
                 what: format!("reading {format:?} as a plain file of events"),

@@ -144,7 +144,8 @@ fn pack(compression: Compression, packet: Vec<u8>) -> std::io::Result<Vec<u8>> {
             encoder.write_all(&packet)?;
             encoder.finish().map_err(std::io::Error::other)
         }
-        Compression::Zstd => zstd::stream::encode_all(packet.as_slice(), 3),
+        // Readers of iniVation want the size in the frame, as `bulk` puts it.
+        Compression::Zstd => zstd::bulk::compress(&packet, 3),
         Compression::None | Compression::Deflate => Ok(packet),
     }
 }
