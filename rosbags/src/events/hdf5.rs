@@ -63,7 +63,14 @@ impl Hdf5Reader {
         let triggers = [P_NAMES, T_NAMES, &["id"]];
         let attributes = file.root().attrs().map_err(broken)?;
         let geometry = match attributes.get("geometry") {
-            Some(AttrValue::String(text) | AttrValue::AsciiString(text)) => geometry(text),
+            Some(
+                AttrValue::String(text)
+                | AttrValue::AsciiString(text)
+                | AttrValue::VarLenString(text)
+                | AttrValue::VarLenAsciiString(text)
+                | AttrValue::StringSized { value: text, .. }
+                | AttrValue::AsciiStringSized { value: text, .. },
+            ) => geometry(text),
             _ => None,
         };
         Ok(Self {
