@@ -6,6 +6,7 @@
 //! of a tick follows the spikes. Spikes of the recurrent layer arrive one tick
 //! later, those of the input and those to the readout within the tick.
 
+use crate::error::{Result, check_count};
 use crate::neurons::{Dynamics, Layer, NeuronParams};
 use crate::real::Real;
 use crate::simd::add_rows;
@@ -71,6 +72,17 @@ impl<R: Real> Weights<R> {
     }
 }
 
+/// The matrices of [`Weights`], in the order of its fields.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// Input to recurrent.
+    Input,
+    /// Recurrent to recurrent.
+    Recurrent,
+    /// Recurrent to readout.
+    Readout,
+}
+
 /// A network: sizes, dynamics, weights, and the weights of the feedback.
 #[derive(Clone, Debug)]
 pub struct Network<R> {
@@ -85,6 +97,8 @@ pub struct Network<R> {
     /// Fixed random feedback, row-major `[n_out, n_rec]`; `None` is symmetric
     /// feedback, the transposed readout weights.
     pub feedback: Option<Vec<R>>,
+    /// Synapses that there are not, as positions in the parts of `weights`.
+    absent: [Vec<u32>; 3],
 }
 
 impl<R: Real> Network<R> {
@@ -96,6 +110,46 @@ impl<R: Real> Network<R> {
             beta: params.beta,
             weights: Weights::zeros(&topology),
             feedback: None,
+            absent: Default::default(),
+        }
+    }
+
+    /// Leaves only these synapses, (presynaptic, postsynaptic), of a part: the weights of
+    /// the others are 0 now and stay so. Matrices remain dense, and cost what dense ones do.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] for a neuron that there is not; nothing has changed then.
+    pub fn connect(&mut self, part: Part, pairs: &[(u32, u32)]) -> Result<()> {
+        let t = &self.topology;
+        let (n_pre, n_post) = match part {
+            Part::Input => (t.n_in, t.n_rec()),
+            Part::Recurrent => (t.n_rec(), t.n_rec()),
+            Part::Readout => (t.n_rec(), t.n_out),
+        };
+        let mut present = vec![false; n_pre * n_post];
+        for &(i, j) in pairs {
+            let (i, j) = (i as usize, j as usize);
+            check_count("pairs: presynaptic neuron", i, 0, n_pre.max(1) - 1)?;
+            check_count("pairs: postsynaptic neuron", j, 0, n_post.max(1) - 1)?;
+            present[i * n_post + j] = true;
+        }
+        let all = 0..present.len() as u32;
+        self.absent[part as usize] = all.filter(|&at| !present[at as usize]).collect();
+        self.drop_absent();
+        Ok(())
+    }
+
+    /// Synapses of a part that there are not, as positions in its matrix.
+    pub fn absent(&self, part: Part) -> &[u32] {
+        &self.absent[part as usize]
+    }
+
+    /// Sets the weights of the synapses that there are not to 0.
+    pub(crate) fn drop_absent(&mut self) {
+        for (weights, absent) in self.weights.parts_mut().into_iter().zip(&self.absent) {
+            for &at in absent {
+                weights[at as usize] = R::ZERO;
+            }
         }
     }
 }

@@ -3,10 +3,11 @@
 
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use saccade_engine::circuit::Rule;
 use saccade_engine::learning::feedback::Feedback;
 use saccade_engine::learning::online::{Online, OnlineConfig};
 use saccade_engine::learning::optimizer::{Optimizer, OptimizerConfig};
-use saccade_engine::network::{Network, Topology, Weights};
+use saccade_engine::network::{Network, Part, Topology, Weights};
 use saccade_engine::neurons::{Layer, NeuronParams, Reset};
 
 fn network(topology: Topology, params: &NeuronParams, seed: u64) -> Network<f64> {
@@ -264,6 +265,72 @@ fn three_ticks_by_hand() {
     assert!((online.layer().v[0] - (v2 - fires)).abs() < 1e-14);
     online.settle();
     assert_eq!(online.network().weights.w_rec, [0.0], "no self-connection");
+}
+
+/// Of a sparse network only the synapses learn that there are; by interval as well.
+#[test]
+fn sparse_networks_stay_sparse() {
+    let topology = Topology {
+        n_in: 8,
+        n_lif: 6,
+        n_alif: 4,
+        n_out: 2,
+    };
+    let mut network = network(topology, &params(), 2);
+    let mut rng = ChaCha8Rng::seed_from_u64(1);
+    let pairs = Rule::FixedIn(6).pairs(8, 10, false, &mut rng).unwrap();
+    network.connect(Part::Input, &pairs).unwrap();
+    let pairs = Rule::FixedIn(4).pairs(10, 10, true, &mut rng).unwrap();
+    network.connect(Part::Recurrent, &pairs).unwrap();
+    let pairs = Rule::Random(0.5).pairs(10, 2, false, &mut rng).unwrap();
+    network.connect(Part::Readout, &pairs).unwrap();
+    assert_eq!(network.absent(Part::Input).len(), 80 - 60);
+    let text = network
+        .connect(Part::Input, &[(8, 0)])
+        .unwrap_err()
+        .to_string();
+    assert!(text.contains("presynaptic neuron is 8"), "{text}");
+
+    let before = network.weights.clone();
+    let config = OnlineConfig {
+        optimizer: OptimizerConfig::adam(1e-3),
+        ..OnlineConfig::default()
+    };
+    let mut online = Online::new(network.clone(), &config).unwrap();
+    let mut spikes = [0; 10];
+    for tick in 0..300_u32 {
+        let inputs: Vec<u32> = (0..8).filter(|_| rng.random_bool(0.3)).collect();
+        online.tick(&inputs).unwrap();
+        let turn = if tick / 50 % 2 == 0 { 0.1 } else { -0.1 };
+        online.learn(Some(&[turn, -turn]));
+        online.fired().iter().for_each(|&j| spikes[j as usize] += 1);
+    }
+    println!("spikes of the neurons: {spikes:?}");
+    online.settle();
+    let mut by_interval = network;
+    let mut adam = Optimizer::new(OptimizerConfig::adam(1e-3), &topology).unwrap();
+    let mut gradient = Weights::zeros(&topology);
+    gradient
+        .parts_mut()
+        .into_iter()
+        .flatten()
+        .for_each(|g| *g = 1.0);
+    adam.update(&mut by_interval, Feedback::Random, &gradient, 1, 1.0)
+        .unwrap();
+    for after in [&online.network().weights, &by_interval.weights] {
+        for (before, after) in before.parts().into_iter().zip(after.parts()) {
+            let (mut changed, mut absent) = (0, 0);
+            for (&before, &after) in before.iter().zip(after) {
+                absent += usize::from(before == 0.0 && after == 0.0);
+                changed += usize::from(before != 0.0 && after != before);
+                assert!(before != 0.0 || after == 0.0);
+            }
+            assert!(
+                changed > 2 && absent > 2,
+                "{changed} changed, {absent} absent"
+            );
+        }
+    }
 }
 
 /// Without a teacher only the firing rate pulls, and without that nothing does.

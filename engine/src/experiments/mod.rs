@@ -252,12 +252,9 @@ impl<R: Real> Experiment<R> {
                 add_scaled(sum, R::ONE, g);
             }
         }
-        let mut before = Vec::new();
-        self.feedback.remember(&self.network, &mut before);
-        let weights = &mut self.network.weights;
+        let (network, gradients) = (&mut self.network, &self.gradients);
         self.optimizer
-            .step(weights, &self.gradients, runs.len(), 1.0)?;
-        self.feedback.follow(&mut self.network, &before);
+            .update(network, self.feedback, gradients, runs.len(), 1.0)?;
         Ok(mean(runs, &self.network))
     }
 }

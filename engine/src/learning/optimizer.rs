@@ -14,7 +14,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result, check};
-use crate::network::{Topology, Weights};
+use crate::learning::feedback::Feedback;
+use crate::network::{Network, Topology, Weights};
 use crate::real::Real;
 use crate::simd::{add_scaled, vectorised};
 
@@ -162,6 +163,27 @@ impl<R: Real> Optimizer<R> {
     /// Steps done so far.
     pub fn steps(&self) -> u64 {
         self.steps
+    }
+
+    /// One [`Optimizer::step`] of a network: its feedback follows where it is adaptive,
+    /// and synapses that there are not stay away.
+    ///
+    /// # Errors
+    /// As [`Optimizer::step`].
+    pub fn update(
+        &mut self,
+        network: &mut Network<R>,
+        feedback: Feedback,
+        gradients: &Weights<R>,
+        batch: usize,
+        rate_factor: f64,
+    ) -> Result<()> {
+        let mut before = Vec::new();
+        feedback.remember(network, &mut before);
+        self.step(&mut network.weights, gradients, batch, rate_factor)?;
+        network.drop_absent();
+        feedback.follow(network, &before);
+        Ok(())
     }
 
     /// One step along `gradients / batch`, with the learning rate times `rate_factor`.

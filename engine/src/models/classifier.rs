@@ -289,11 +289,8 @@ impl Classifier {
             return Ok(0);
         }
         let feedback = self.config.feedback;
-        let mut before = Vec::new();
-        feedback.remember(&self.network, &mut before);
-        let weights = &mut self.network.weights;
-        let done = optimizer.step(weights, &learning.gradients, intervals, rate_factor);
-        feedback.follow(&mut self.network, &before);
+        let (network, gradients) = (&mut self.network, &learning.gradients);
+        let done = optimizer.update(network, feedback, gradients, intervals, rate_factor);
         learning.gradients.clear();
         done.map(|()| intervals)
     }

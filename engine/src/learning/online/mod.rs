@@ -32,7 +32,7 @@ use serde::{Deserialize, Serialize};
 use super::feedback::Feedback;
 use super::optimizer::{OptimizerConfig, keep_within};
 use crate::error::{Error, Result, check};
-use crate::network::Network;
+use crate::network::{Network, Part};
 use crate::neurons::{Dynamics, Layer};
 use crate::real::Real;
 use crate::simd::{add_rows, add_scaled};
@@ -137,9 +137,24 @@ impl<R: Real> Online<R> {
         let t = network.topology;
         let n = t.n_rec();
         let synapses = [
-            Synapses::new(Kind::Input, t.n_in, n, config),
-            Synapses::new(Kind::Recurrent, n, n, config),
-            Synapses::new(Kind::Readout, n, t.n_out, config),
+            Synapses::new(
+                Kind::Input,
+                (t.n_in, n),
+                network.absent(Part::Input),
+                config,
+            ),
+            Synapses::new(
+                Kind::Recurrent,
+                (n, n),
+                network.absent(Part::Recurrent),
+                config,
+            ),
+            Synapses::new(
+                Kind::Readout,
+                (n, t.n_out),
+                network.absent(Part::Readout),
+                config,
+            ),
         ];
         let rule = Rule::new(&network.dynamics, config);
         for part in network.weights.parts_mut() {

@@ -50,12 +50,19 @@ pub(super) struct Synapses<R> {
     rbar: Vec<R>,
     m: Vec<R>,
     v: Vec<R>,
+    /// Synapses that there are not, ascending, as positions in the matrix.
+    absent: Vec<u32>,
     /// Gradient of the row at work, `[n]`.
     gradient: Vec<R>,
 }
 
 impl<R: Real> Synapses<R> {
-    pub(super) fn new(kind: Kind, rows: usize, n: usize, config: &OnlineConfig) -> Self {
+    pub(super) fn new(
+        kind: Kind,
+        (rows, n): (usize, usize),
+        absent: &[u32],
+        config: &OnlineConfig,
+    ) -> Self {
         let row = Row {
             next: 0,
             zbar: R::ZERO,
@@ -78,6 +85,7 @@ impl<R: Real> Synapses<R> {
             rbar: matrix(recurrent),
             m: matrix(adam),
             v: matrix(adam),
+            absent: absent.to_vec(),
             gradient: vec![R::ZERO; n],
         }
     }
@@ -189,6 +197,15 @@ impl<R: Real> Synapses<R> {
     fn optimise(&mut self, i: usize, weights: &mut [R], rule: &Rule<R>) {
         if self.kind == Kind::Recurrent {
             self.gradient[i] = R::ZERO;
+        }
+        let first = self
+            .absent
+            .partition_point(|&at| (at as usize) < i * self.n);
+        let of_row = self.absent[first..]
+            .iter()
+            .map(|&at| at as usize - i * self.n);
+        for j in of_row.take_while(|&j| j < self.n) {
+            self.gradient[j] = R::ZERO;
         }
         let Self {
             rows,
