@@ -1,13 +1,17 @@
 //! One reader and one writer over all bag formats.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use tempfile::TempPath;
+
 use crate::error::{BagError, Result};
-use crate::format::{Format, detect};
-use crate::mcap::McapReader;
+use crate::format::{Format, detect, is_packed};
+use crate::mcap::{McapReader, McapSortedReader};
 use crate::message::{Connection, RawMessage};
+use crate::packed;
 use crate::ros1::Ros1Reader;
+use crate::rosbag2::{DirectoryReader, Metadata};
 use crate::sqlite::SqliteReader;
 
 /// Reads a bag of any format, message by message, in the order of recording,
@@ -22,27 +26,46 @@ use crate::sqlite::SqliteReader;
 /// # Ok(())
 /// # }
 /// ```
-pub enum BagReader {
-    /// ROS 1 bag.
-    Ros1(Ros1Reader),
-    /// rosbag2 SQLite.
-    Sqlite(SqliteReader),
-    /// MCAP.
+pub struct BagReader {
+    source: Source,
+    /// The file that is read in place of a packed one.
+    unpacked: Option<TempPath>,
+}
+
+enum Source {
+    Ros1(Box<Ros1Reader>),
+    Sqlite(Box<SqliteReader>),
     Mcap(Box<McapReader>),
+    McapSorted(Box<McapSortedReader>),
+    Directory(Box<DirectoryReader>, &'static str),
 }
 
 impl BagReader {
-    /// Opens a bag; the format is told from the content. A rosbag2 directory
-    /// with one storage file stands for that file.
+    /// Opens a bag; the format is told from the content. The files of a rosbag2
+    /// directory are read as one recording. Packed files (`.db3.zstd`) are unpacked
+    /// into the temporary directory.
     ///
     /// # Errors
     /// If the file cannot be read, is of no bag format, or is damaged.
     pub fn open(path: &Path) -> Result<Self> {
+        Self::open_any(path, false)
+    }
+
+    /// Opens a bag whose messages come in the order of their log times, also where
+    /// chunks or files overlap.
+    ///
+    /// # Errors
+    /// As [`BagReader::open`], and if an MCAP file has no index.
+    pub fn open_in_time_order(path: &Path) -> Result<Self> {
+        Self::open_any(path, true)
+    }
+
+    fn open_any(path: &Path, sorted: bool) -> Result<Self> {
         let (format, path) = detect(path)?;
-        Ok(match format {
-            Format::Ros1Bag => Self::Ros1(Ros1Reader::open(&path)?),
-            Format::Sqlite => Self::Sqlite(SqliteReader::open(&path)?),
-            Format::Mcap => Self::Mcap(Box::new(McapReader::open(&path)?)),
+        let name = match format {
+            Format::Ros1Bag => "ros1",
+            Format::Sqlite => "db3",
+            Format::Mcap => "mcap",
             _ => {
                 return Err(BagError::Unsupported {
                     path,
@@ -50,15 +73,84 @@ impl BagReader {
                     remedy: "open it as a source of events".into(),
                 });
             }
-        })
+        };
+        if path.is_dir() {
+            let reader = DirectoryReader::open(&path, sorted)?;
+            return Ok(Self {
+                source: Source::Directory(Box::new(reader), name),
+                unpacked: None,
+            });
+        }
+        let unpacked = match is_packed(&path)? {
+            true => Some(packed::unpack_file(&path)?),
+            false => None,
+        };
+        let file: &Path = unpacked.as_deref().unwrap_or(&path);
+        let source = match (format, sorted) {
+            (Format::Ros1Bag, false) => Source::Ros1(Box::new(Ros1Reader::open(file)?)),
+            (Format::Ros1Bag, true) => {
+                Source::Ros1(Box::new(Ros1Reader::open_in_time_order(file)?))
+            }
+            (Format::Sqlite, false) => Source::Sqlite(Box::new(SqliteReader::open(file)?)),
+            (Format::Sqlite, true) => {
+                Source::Sqlite(Box::new(SqliteReader::open_in_time_order(file)?))
+            }
+            (_, false) => Source::Mcap(Box::new(McapReader::open(file)?)),
+            (_, true) => Source::McapSorted(Box::new(McapSortedReader::open(file)?)),
+        };
+        Ok(Self { source, unpacked })
     }
 
-    /// `ros1`, `db3` or `mcap`.
+    /// `ros1`, `db3` or `mcap`; of a directory that of its files.
     pub fn format_name(&self) -> &'static str {
-        match self {
-            Self::Ros1(_) => "ros1",
-            Self::Sqlite(_) => "db3",
-            Self::Mcap(_) => "mcap",
+        match &self.source {
+            Source::Ros1(_) => "ros1",
+            Source::Sqlite(_) => "db3",
+            Source::Mcap(_) | Source::McapSorted(_) => "mcap",
+            Source::Directory(_, name) => name,
+        }
+    }
+
+    /// Files of a directory.
+    pub fn files(&self) -> Option<&[PathBuf]> {
+        match &self.source {
+            Source::Directory(reader, _) => Some(reader.files()),
+            _ => None,
+        }
+    }
+
+    /// What rosbag2 has noted about the recording, in `metadata.yaml` or in SQLite.
+    pub fn metadata(&self) -> Option<Metadata> {
+        match &self.source {
+            Source::Directory(reader, _) => reader.metadata().cloned(),
+            Source::Sqlite(reader) => reader.metadata(),
+            _ => None,
+        }
+    }
+
+    /// How the part that was read so far is compressed: `none`, `lz4`, `bz2`, `zstd`
+    /// for chunks, `file (zstd)` or `message (zstd)`; several where it is mixed.
+    pub fn compression(&self) -> String {
+        if self.unpacked.is_some() {
+            return "file (zstd)".into();
+        }
+        match &self.source {
+            Source::Ros1(reader) => reader.compression(),
+            Source::Sqlite(reader) if reader.packed() => "message (zstd)".into(),
+            Source::Sqlite(_) => "none".into(),
+            Source::Mcap(reader) => reader.compression(),
+            Source::McapSorted(reader) => reader.compression(),
+            Source::Directory(reader, _) => reader.compression(),
+        }
+    }
+
+    /// Attachments and metadata records of an MCAP file, which are no messages.
+    pub fn attachments(&self) -> u64 {
+        match &self.source {
+            Source::Mcap(reader) => reader.attachments(),
+            Source::McapSorted(reader) => reader.attachments(),
+            Source::Directory(reader, _) => reader.attachments(),
+            _ => 0,
         }
     }
 
@@ -68,10 +160,12 @@ impl BagReader {
     /// # Errors
     /// If the file cannot be read.
     pub fn connections(&mut self) -> Result<Vec<Arc<Connection>>> {
-        match self {
-            Self::Ros1(reader) => Ok(reader.connections()),
-            Self::Sqlite(reader) => Ok(reader.connections()),
-            Self::Mcap(reader) => reader.connections(),
+        match &mut self.source {
+            Source::Ros1(reader) => Ok(reader.connections()),
+            Source::Sqlite(reader) => Ok(reader.connections()),
+            Source::Mcap(reader) => reader.connections(),
+            Source::McapSorted(reader) => Ok(reader.connections()),
+            Source::Directory(reader, _) => reader.connections(),
         }
     }
 
@@ -80,10 +174,12 @@ impl BagReader {
     /// # Errors
     /// If the bag is damaged here; nothing comes after an error.
     pub fn next_message(&mut self) -> Result<Option<RawMessage>> {
-        match self {
-            Self::Ros1(reader) => reader.next_message(),
-            Self::Sqlite(reader) => reader.next_message(),
-            Self::Mcap(reader) => reader.next_message(),
+        match &mut self.source {
+            Source::Ros1(reader) => reader.next_message(),
+            Source::Sqlite(reader) => reader.next_message(),
+            Source::Mcap(reader) => reader.next_message(),
+            Source::McapSorted(reader) => reader.next_message(),
+            Source::Directory(reader, _) => reader.next_message(),
         }
     }
 }

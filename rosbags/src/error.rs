@@ -47,13 +47,29 @@ pub enum BagError {
     /// A ROS 1 bag whose index was never written.
     #[error(
         "{path}: the bag has no index (index_pos is 0 in the bag header at byte {offset}): \
-         its recorder was stopped before it closed the file; run `rosbag reindex` on it first"
+         its recorder was stopped before it closed the file; run `saccade bag recover` on it first"
     )]
     NotClosed {
         /// The file.
         path: PathBuf,
         /// Where the bag header stands.
         offset: u64,
+    },
+    /// `metadata.yaml` of a rosbag2 directory is not what it must be.
+    #[error("{path}: {reason}")]
+    Metadata {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// What is to be written is there already.
+    #[error(
+        "{path}: it exists already, and recordings are not written over; remove it or choose another name"
+    )]
+    Exists {
+        /// The file or directory.
+        path: PathBuf,
     },
     /// The first bytes belong to no format this crate reads.
     #[error(

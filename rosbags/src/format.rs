@@ -5,6 +5,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use crate::error::{BagError, Result, printable};
+use crate::rosbag2::{METADATA, storage_files};
 use crate::unpack;
 
 /// A file format that holds events or messages.
@@ -58,6 +59,11 @@ impl Format {
         found.map(|(_, format)| *format)
     }
 
+    /// Whether it holds messages.
+    pub fn is_bag(self) -> bool {
+        matches!(self, Self::Ros1Bag | Self::Sqlite | Self::Mcap)
+    }
+
     /// What the extension says, of formats that nothing else tells.
     fn of_extension(path: &Path) -> Option<Self> {
         match path.extension()?.to_str()?.to_ascii_lowercase().as_str() {
@@ -67,67 +73,48 @@ impl Format {
         }
     }
 
-    /// Whether reading it needs more than its bytes from first to last.
+    /// Whether reading it needs more than its bytes from first to last; bags are
+    /// unpacked into a temporary file for that.
     fn is_read_in_places(self) -> bool {
-        use Format::{Hdf5, Mcap, Npz, Ros1Bag, Sqlite};
-        matches!(self, Ros1Bag | Sqlite | Mcap | Npz | Hdf5)
+        matches!(self, Self::Npz | Self::Hdf5)
     }
 }
 
 /// Finds the format of `path` from its first bytes (unpacked, if it is packed as
 /// a whole with gzip or Zstandard), or where they say nothing
-/// from its extension. Of a rosbag2 directory the
-/// one storage file in it is taken; the path returned is that of the file.
+/// from its extension. A rosbag2 directory has the format of its storage files.
 ///
 /// # Errors
 /// If the path cannot be read, the content is of no known format, or a
-/// directory does not hold exactly one storage file.
+/// directory holds no storage file.
 pub fn detect(path: &Path) -> Result<(Format, PathBuf)> {
-    let path = if path.is_dir() {
-        storage_file(path)?
-    } else {
-        path.to_owned()
+    let file = match path.is_dir() {
+        false => path.to_owned(),
+        true => {
+            let first = storage_files(path)?.1.into_iter().next();
+            first.ok_or_else(|| BagError::Metadata {
+                path: path.join(METADATA),
+                reason: "it names no storage file".into(),
+            })?
+        }
     };
     let mut head = Vec::new();
-    let unpacked = unpack::open(&path)?;
+    let unpacked = unpack::open(&file)?;
     (unpacked.source.take(16))
         .read_to_end(&mut head)
-        .map_err(|e| BagError::io(&path, "read", e))?;
+        .map_err(|e| BagError::io(&file, "read", e))?;
     match Format::of_content(&head).or_else(|| Format::of_extension(&unpacked.name)) {
         Some(format) => match unpacked.packed {
             Some(packed) if format.is_read_in_places() => Err(BagError::Unsupported {
-                path,
+                path: file,
                 what: format!("{format:?} packed as a whole with {packed}"),
                 remedy: "it is not read front to back: unpack it first".into(),
             }),
-            _ => Ok((format, path)),
+            _ => Ok((format, path.to_owned())),
         },
         None => Err(BagError::UnknownFormat {
-            path,
+            path: file,
             found: printable(&head),
-        }),
-    }
-}
-
-fn storage_file(dir: &Path) -> Result<PathBuf> {
-    let entries = std::fs::read_dir(dir).map_err(|e| BagError::io(dir, "list", e))?;
-    let mut found = Vec::new();
-    for entry in entries {
-        let path = entry.map_err(|e| BagError::io(dir, "list", e))?.path();
-        if matches!(
-            path.extension().and_then(|e| e.to_str()),
-            Some("db3" | "mcap")
-        ) {
-            found.push(path);
-        }
-    }
-    found.sort();
-    match found.as_slice() {
-        [one] => Ok(one.clone()),
-        _ => Err(BagError::Unsupported {
-            path: dir.to_owned(),
-            what: format!("a bag directory with {} .db3 or .mcap files", found.len()),
-            remedy: "name one storage file".into(),
         }),
     }
 }

@@ -1,15 +1,18 @@
-//! One writer over the bag formats that can be written, and typed writing.
+//! One writer over all bag formats, and typed writing.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use saccade_msgs::{Message, Ros1Message, to_cdr, to_ros1};
 
 use crate::error::{BagError, Result};
-use crate::mcap::McapWriter;
 use crate::message::{Connection, RawMessage, Serialization};
-use crate::ros1::{Ros1Compression, Ros1Writer};
+use crate::options::{Compression, Target, WriteOptions};
+use crate::packed;
+use crate::ros1::Ros1Compression;
+use crate::rosbag2::DirectoryWriter;
+use crate::sink::FileSink;
 
 /// QoS of a publisher with ROS 2's default profile (reliable, volatile, keep
 /// the last 10), in the YAML that rosbag2 records.
@@ -35,6 +38,24 @@ pub const SENSOR_DATA_QOS: &str = "- history: 1
   depth: 5
   reliability: 2
   durability: 2
+  deadline:
+    sec: 9223372036
+    nsec: 854775807
+  lifespan:
+    sec: 9223372036
+    nsec: 854775807
+  liveliness: 1
+  liveliness_lease_duration:
+    sec: 9223372036
+    nsec: 854775807
+  avoid_ros_namespace_conventions: false";
+
+/// QoS of a publisher that latches: as [`DEFAULT_QOS`], but transient local and
+/// with a depth of 1.
+pub(crate) const LATCHED_QOS: &str = "- history: 1
+  depth: 1
+  reliability: 1
+  durability: 1
   deadline:
     sec: 9223372036
     nsec: 854775807
@@ -75,7 +96,7 @@ impl Connection {
     }
 }
 
-/// Writes a bag: MCAP, or ROS 1 where the name ends in `.bag`.
+/// Writes a bag: ROS 1, MCAP, rosbag2 SQLite, or a rosbag2 directory.
 ///
 /// ```no_run
 /// # fn main() -> saccade_rosbags::Result<()> {
@@ -88,31 +109,36 @@ impl Connection {
 /// ```
 pub struct BagWriter {
     sink: Sink,
+    serialization: Serialization,
+    /// A file that is packed into another one at the end.
+    pack: Option<(PathBuf, PathBuf)>,
     /// Per topic: its connection and the number of its next message.
     topics: BTreeMap<String, (Arc<Connection>, u32)>,
 }
 
 enum Sink {
-    Mcap(Box<McapWriter>),
-    Ros1(Box<Ros1Writer>),
+    File(Box<FileSink>),
+    Directory(Box<DirectoryWriter>),
 }
 
 impl BagWriter {
-    /// Creates a bag; the format follows the extension (`.mcap` or `.bag`, with
-    /// LZ4 chunks).
+    /// Creates a bag; the format follows the extension: `.mcap`, `.db3`, `.bag`
+    /// (ROS 1), or none for a directory.
     ///
     /// # Errors
     /// If the extension is another one or the file cannot be created.
     pub fn create(path: &Path) -> Result<Self> {
-        match path.extension().and_then(|e| e.to_str()) {
-            Some("mcap") => Self::mcap(path),
-            Some("bag") => Self::ros1(path, Ros1Compression::Lz4),
-            _ => Err(BagError::Unsupported {
-                path: path.to_owned(),
-                what: "writing a bag of this name".into(),
-                remedy: "give it the extension .mcap or .bag (ROS 1)".into(),
-            }),
-        }
+        Self::create_with(path, &WriteOptions::default())
+    }
+
+    /// Creates a bag with options.
+    ///
+    /// # Errors
+    /// If the options do not go together, a directory is not empty, or the file
+    /// cannot be created.
+    pub fn create_with(path: &Path, options: &WriteOptions) -> Result<Self> {
+        let name = path.file_stem().unwrap_or_default().to_string_lossy();
+        Self::create_as(path, path, &name, options)
     }
 
     /// Creates an MCAP file, whatever its extension.
@@ -120,7 +146,8 @@ impl BagWriter {
     /// # Errors
     /// If the file cannot be created.
     pub fn mcap(path: &Path) -> Result<Self> {
-        Ok(Self::to(Sink::Mcap(Box::new(McapWriter::create(path)?))))
+        let options = WriteOptions::default();
+        Self::create_as(path, Path::new("any.mcap"), "", &options)
     }
 
     /// Creates a ROS 1 bag, whatever its extension.
@@ -128,22 +155,59 @@ impl BagWriter {
     /// # Errors
     /// If the file cannot be created.
     pub fn ros1(path: &Path, compression: Ros1Compression) -> Result<Self> {
-        let writer = Ros1Writer::create(path, compression)?;
-        Ok(Self::to(Sink::Ros1(Box::new(writer))))
+        let options = WriteOptions {
+            compression: Some(match compression {
+                Ros1Compression::None => Compression::None,
+                Ros1Compression::Lz4 => Compression::Lz4,
+                Ros1Compression::Bz2 => Compression::Bz2,
+            }),
+            ..WriteOptions::default()
+        };
+        Self::create_as(path, Path::new("any.bag"), "", &options)
     }
 
-    fn to(sink: Sink) -> Self {
-        Self {
+    /// Creates a bag at `path` that has the format of `like`; a directory's files
+    /// are named after `name`.
+    pub(crate) fn create_as(
+        path: &Path,
+        like: &Path,
+        name: &str,
+        options: &WriteOptions,
+    ) -> Result<Self> {
+        let (target, options) = options.checked(like)?;
+        let pack = like.extension().is_some_and(|e| e == "zstd");
+        let pack = pack.then(|| (path.with_extension("unpacked"), path.to_owned()));
+        let file = pack.as_ref().map_or(path, |(plain, _)| plain);
+        let sink = match target {
+            Target::Directory => {
+                Sink::Directory(Box::new(DirectoryWriter::create(path, name, &options)?))
+            }
+            Target::Ros1 => Sink::File(Box::new(FileSink::create_ros1(file, &options)?)),
+            Target::Mcap | Target::Sqlite => {
+                Sink::File(Box::new(FileSink::create(file, &options)?))
+            }
+        };
+        Ok(Self {
             sink,
+            serialization: options.serialization(like)?,
+            pack,
             topics: BTreeMap::new(),
-        }
+        })
     }
 
     /// Whether messages are written as ROS 1 or CDR.
     pub fn serialization(&self) -> Serialization {
-        match self.sink {
-            Sink::Mcap(_) => Serialization::Cdr,
-            Sink::Ros1(_) => Serialization::Ros1,
+        self.serialization
+    }
+
+    /// Adds a topic, also one that will have no messages.
+    ///
+    /// # Errors
+    /// If its serialisation does not fit the format, or writing fails.
+    pub fn add_connection(&mut self, connection: &Connection) -> Result<()> {
+        match &mut self.sink {
+            Sink::File(file) => file.add_connection(connection),
+            Sink::Directory(directory) => directory.add_connection(connection),
         }
     }
 
@@ -154,16 +218,15 @@ impl BagWriter {
     /// If the topic was written with another type, the time does not fit the
     /// format, or writing fails.
     pub fn write<M: Ros1Message>(&mut self, topic: &str, stamp_ns: i64, message: &M) -> Result<()> {
-        let (make, data): (fn(&str) -> Connection, _) = match self.sink {
-            Sink::Mcap(_) => (Connection::cdr::<M>, to_cdr(message)),
-            Sink::Ros1(_) => (Connection::ros1::<M>, to_ros1(message)),
+        let (make, data): (fn(&str) -> Connection, _) = match self.serialization {
+            Serialization::Cdr => (Connection::cdr::<M>, to_cdr(message)),
+            Serialization::Ros1 => (Connection::ros1::<M>, to_ros1(message)),
         };
-        let path = self.sink.path();
         let (connection, next) =
             (self.topics.entry(topic.to_owned())).or_insert_with(|| (Arc::new(make(topic)), 0));
         if connection.type_name != M::TYPE_NAME {
             return Err(BagError::Unsupported {
-                path: path.to_owned(),
+                path: self.sink.path().to_owned(),
                 what: format!(
                     "a {} on topic `{topic}`, which carries {},",
                     M::TYPE_NAME,
@@ -189,21 +252,35 @@ impl BagWriter {
     /// If its serialisation or time does not fit the format, or writing fails.
     pub fn write_raw(&mut self, message: &RawMessage) -> Result<()> {
         match &mut self.sink {
-            Sink::Mcap(writer) => writer.write_raw(message),
-            Sink::Ros1(writer) => {
-                writer.write_raw(&message.connection, message.stamp_ns, &message.data)
-            }
+            Sink::File(file) => file.write_raw(message),
+            Sink::Directory(directory) => directory.write_raw(message),
         }
     }
 
-    /// Completes the file.
+    /// Hands everything written so far to the operating system, in a form that can
+    /// be read even if the program does not live to finish the bag.
+    ///
+    /// # Errors
+    /// If writing fails.
+    pub fn flush(&mut self) -> Result<()> {
+        match &mut self.sink {
+            Sink::File(file) => file.flush(),
+            Sink::Directory(directory) => directory.flush(),
+        }
+    }
+
+    /// Completes the bag.
     ///
     /// # Errors
     /// If writing fails.
     pub fn finish(self) -> Result<()> {
         match self.sink {
-            Sink::Mcap(writer) => writer.finish(),
-            Sink::Ros1(writer) => writer.finish(),
+            Sink::File(file) => file.finish().map(drop)?,
+            Sink::Directory(directory) => directory.finish()?,
+        }
+        match self.pack {
+            Some((plain, packed)) => packed::pack_file(&plain, &packed),
+            None => Ok(()),
         }
     }
 }
@@ -211,8 +288,8 @@ impl BagWriter {
 impl Sink {
     fn path(&self) -> &Path {
         match self {
-            Self::Mcap(writer) => writer.path(),
-            Self::Ros1(writer) => writer.path(),
+            Self::File(file) => file.path(),
+            Self::Directory(directory) => directory.path(),
         }
     }
 }

@@ -52,7 +52,7 @@ enum Command {
     Launch(launch::LaunchArgs),
     /// What the nodes publish, subscribe to, offer and take as parameters.
     Node(node::NodeArgs),
-    /// Recordings: what is in them.
+    /// Recordings: what is in them, convert and recover them.
     Bag(bag::BagArgs),
     /// Event-camera files and event topics in bags.
     Events(events::EventsArgs),

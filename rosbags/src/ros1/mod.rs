@@ -8,11 +8,14 @@
 //! compressed, each followed by its index data.
 //! See <http://wiki.ros.org/Bags/Format/2.0>.
 
+mod file;
 mod reader;
 mod record;
+mod salvage;
 mod writer;
 
 pub use reader::Ros1Reader;
+pub(crate) use salvage::Ros1Salvage;
 pub use writer::{Ros1Compression, Ros1Writer};
 
 /// First line of a bag.

@@ -1,20 +1,24 @@
 //! Streams the messages of a bag, one chunk in memory at a time.
 
-use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{BufReader, Read, Seek, SeekFrom};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::file::TrackedFile;
 use super::record::{Fields, split_sized};
 use super::{MAGIC, op};
 use crate::error::{BagError, Result, printable};
 use crate::message::{Connection, RawMessage, Serialization, ros2_type_name};
+use crate::writer::LATCHED_QOS;
 
 /// A chunk may not unpack to more than this (recorders use 768 KiB).
-const MAX_CHUNK: u64 = 1 << 30;
+pub(super) const MAX_CHUNK: u64 = 1 << 30;
+/// Unpacked chunks kept for messages in the order of time, in bytes.
+const KEPT_BYTES: usize = 256 << 20;
 
-/// A ROS 1 bag, read in file order. Memory: one chunk and its compressed form.
+/// A ROS 1 bag, read in file order or in the order of time. Memory: one chunk and
+/// its compressed form.
 pub struct Ros1Reader {
     file: TrackedFile,
     /// First byte of the index: chunks end here.
@@ -24,10 +28,16 @@ pub struct Ros1Reader {
     /// Messages each chunk must hold, by file position.
     counts: BTreeMap<u64, u32>,
     chunk: Chunk,
+    /// Where messages stand in the order of time: (chunk's offset, offset in it).
+    order: Option<std::vec::IntoIter<(u64, u32)>>,
+    /// In that order: chunks that were used before the present one.
+    used: VecDeque<Chunk>,
+    /// Compressions that were seen.
+    compressions: BTreeSet<String>,
     failed: bool,
 }
 
-/// The chunk in memory.
+/// A chunk in memory.
 #[derive(Default)]
 struct Chunk {
     /// Where its record stands in the file.
@@ -90,11 +100,108 @@ impl Ros1Reader {
             sequence: BTreeMap::new(),
             counts: BTreeMap::new(),
             chunk: Chunk::default(),
+            order: None,
+            used: VecDeque::new(),
+            compressions: BTreeSet::new(),
             failed: false,
         };
         reader.read_index(connection_count, chunk_count)?;
         reader.file.seek(chunks_pos)?;
         Ok(reader)
+    }
+
+    /// Opens a bag whose messages come in the order of their log times, also where
+    /// chunks overlap. Memory: 24 bytes for each message, and some chunks.
+    ///
+    /// # Errors
+    /// As [`Ros1Reader::open`], and if the index of a chunk is damaged.
+    pub fn open_in_time_order(path: &Path) -> Result<Self> {
+        let mut reader = Self::open(path)?;
+        let mut entries = Vec::new();
+        let mut chunk = 0;
+        while reader.file.pos < reader.index_pos {
+            let (record, left) = reader.file.record_header()?;
+            let fields = Fields::parse(path, record.offset, &record.header)?;
+            match fields.op()? {
+                op::INDEX_DATA => {
+                    let data = reader.file.read(left, "index data")?;
+                    for entry in data.as_chunks::<12>().0 {
+                        let [s0, s1, s2, s3, n0, n1, n2, n3, o0, o1, o2, o3] = *entry;
+                        let time = (
+                            u32::from_le_bytes([s0, s1, s2, s3]),
+                            u32::from_le_bytes([n0, n1, n2, n3]),
+                        );
+                        entries.push((time, chunk, u32::from_le_bytes([o0, o1, o2, o3])));
+                    }
+                }
+                _ => {
+                    chunk = record.offset;
+                    let after = reader.file.pos.saturating_add(left);
+                    reader.file.seek(after)?;
+                }
+            }
+        }
+        let expected: u64 = reader.counts.values().map(|n| u64::from(*n)).sum();
+        if entries.len() as u64 != expected {
+            return Err(BagError::corrupt(
+                path,
+                reader.index_pos,
+                format!("{expected} messages in the chunks' own indices, as the bag's index says"),
+                entries.len().to_string(),
+            ));
+        }
+        entries.sort_unstable();
+        let order: Vec<_> = entries
+            .into_iter()
+            .map(|(_, chunk, at)| (chunk, at))
+            .collect();
+        reader.order = Some(order.into_iter());
+        Ok(reader)
+    }
+
+    /// The message of a chunk at an offset of its unpacked bytes.
+    fn message_at(&mut self, chunk: u64, at: u32) -> Result<RawMessage> {
+        if self.chunk.offset != chunk || self.chunk.bytes.is_empty() {
+            self.take_chunk(chunk)?;
+        }
+        self.chunk.pos = at as usize;
+        match self.next_in_chunk()? {
+            Some(message) => Ok(message),
+            None => Err(BagError::corrupt(
+                &self.file.path,
+                chunk,
+                format!("a message at byte {at} of the unpacked chunk, as its index says"),
+                "a connection record",
+            )),
+        }
+    }
+
+    /// Makes a chunk the present one: of those kept, or from the file.
+    fn take_chunk(&mut self, offset: u64) -> Result<()> {
+        let kept = self.used.iter().position(|chunk| chunk.offset == offset);
+        let next = match kept.and_then(|at| self.used.remove(at)) {
+            Some(chunk) => chunk,
+            None => {
+                self.file.seek(offset)?;
+                let path = self.file.path.clone();
+                let record = self.file.record()?;
+                let fields = Fields::parse(&path, offset, &record.header)?;
+                self.file
+                    .expect_op(&record, &fields, op::CHUNK, "a chunk")?;
+                Chunk {
+                    offset,
+                    bytes: self.unpack(&path, offset, &fields, record.data)?,
+                    ..Chunk::default()
+                }
+            }
+        };
+        let before = std::mem::replace(&mut self.chunk, next);
+        self.used.push_back(before);
+        let kept: usize = self.used.iter().map(|chunk| chunk.bytes.len()).sum();
+        if kept > KEPT_BYTES {
+            self.used.pop_front();
+        }
+        Ok(())
     }
 
     /// The topics of the bag, in the order of their connection numbers.
@@ -116,6 +223,12 @@ impl Ros1Reader {
     }
 
     fn advance(&mut self) -> Result<Option<RawMessage>> {
+        if let Some(order) = &mut self.order {
+            let Some((chunk, at)) = order.next() else {
+                return Ok(None);
+            };
+            return self.message_at(chunk, at).map(Some);
+        }
         loop {
             while self.chunk.pos < self.chunk.bytes.len() {
                 if let Some(message) = self.next_in_chunk()? {
@@ -155,23 +268,10 @@ impl Ros1Reader {
 
     fn add_connection(&mut self, fields: &Fields<'_>, offset: u64, data: &[u8]) -> Result<()> {
         let id = fields.u32("conn")?;
-        if self.connections.contains_key(&id) {
-            return Ok(());
+        if !self.connections.contains_key(&id) {
+            let connection = connection(&self.file.path, fields, offset, data)?;
+            self.connections.insert(id, Arc::new(connection));
         }
-        let path = self.file.path.clone();
-        let details = Fields::parse(&path, offset, data)?;
-        self.connections.insert(
-            id,
-            Arc::new(Connection {
-                topic: fields.text("topic")?,
-                type_name: ros2_type_name(&details.text("type")?),
-                definition: details.text("message_definition")?,
-                definition_encoding: "ros1msg".into(),
-                serialization: Serialization::Ros1,
-                qos: String::new(),
-                md5: details.text("md5sum")?,
-            }),
-        );
         Ok(())
     }
 
@@ -192,13 +292,12 @@ impl Ros1Reader {
                             "one that it does not",
                         ));
                     }
-                    let size = u64::from(fields.u32("size")?);
-                    let compression = fields.text("compression")?;
-                    self.chunk.bytes =
-                        decompress(&path, record.offset, &compression, record.data, size)?;
-                    self.chunk.offset = record.offset;
-                    self.chunk.pos = 0;
-                    self.chunk.messages = 0;
+                    self.chunk = Chunk {
+                        offset: record.offset,
+                        bytes: self.unpack(&path, record.offset, &fields, record.data)?,
+                        pos: 0,
+                        messages: 0,
+                    };
                     return Ok(true);
                 }
                 other => {
@@ -220,6 +319,29 @@ impl Ros1Reader {
             ));
         }
         Ok(false)
+    }
+
+    /// Unpacks the data of a chunk record.
+    fn unpack(
+        &mut self,
+        path: &Path,
+        offset: u64,
+        fields: &Fields<'_>,
+        data: Vec<u8>,
+    ) -> Result<Vec<u8>> {
+        let size = u64::from(fields.u32("size")?);
+        let compression = fields.text("compression")?;
+        let bytes = decompress(path, offset, &compression, data, size)?;
+        self.compressions.insert(compression);
+        Ok(bytes)
+    }
+
+    /// Compression of the chunks read so far.
+    pub fn compression(&self) -> String {
+        match self.compressions.is_empty() {
+            true => "none".into(),
+            false => Vec::from_iter(self.compressions.iter().cloned()).join(", "),
+        }
     }
 
     /// Compares what the chunk held with what the index says, once it is used up.
@@ -302,6 +424,29 @@ impl Ros1Reader {
     }
 }
 
+/// The topic of a connection record.
+pub(super) fn connection(
+    path: &Path,
+    fields: &Fields<'_>,
+    offset: u64,
+    data: &[u8],
+) -> Result<Connection> {
+    let details = Fields::parse(path, offset, data)?;
+    Ok(Connection {
+        topic: fields.text("topic")?,
+        type_name: ros2_type_name(&details.text("type")?),
+        definition: details.text("message_definition")?,
+        definition_encoding: "ros1msg".into(),
+        serialization: Serialization::Ros1,
+        // What latches in ROS 1 is transient local in ROS 2.
+        qos: match details.optional("latching") {
+            Some(b"1") => LATCHED_QOS.to_owned(),
+            _ => String::new(),
+        },
+        md5: details.text("md5sum")?,
+    })
+}
+
 /// Unpacks a chunk to exactly `size` bytes; what is allocated follows what is there.
 fn decompress(
     path: &Path,
@@ -356,97 +501,5 @@ fn decompress(
             format!("{compression} data"),
             format!("{error} after {} unpacked bytes", bytes.len()),
         )),
-    }
-}
-
-/// A record of the file, outside of chunks.
-struct Record {
-    offset: u64,
-    header: Vec<u8>,
-    data: Vec<u8>,
-}
-
-/// A file that knows where it is, so that errors can say so.
-struct TrackedFile {
-    path: Arc<Path>,
-    file: BufReader<File>,
-    len: u64,
-    pos: u64,
-}
-
-impl TrackedFile {
-    fn open(path: &Path) -> Result<Self> {
-        let file = File::open(path).map_err(|e| BagError::io(path, "open", e))?;
-        let len = (file.metadata())
-            .map_err(|e| BagError::io(path, "stat", e))?
-            .len();
-        Ok(Self {
-            path: path.into(),
-            file: BufReader::with_capacity(1 << 16, file),
-            len,
-            pos: 0,
-        })
-    }
-
-    fn seek(&mut self, pos: u64) -> Result<()> {
-        self.file
-            .seek(SeekFrom::Start(pos))
-            .map_err(|e| BagError::io(&self.path, "seek", e))?;
-        self.pos = pos;
-        Ok(())
-    }
-
-    /// Reads `n` bytes that the file is known to need; never allocates more than it has.
-    fn read(&mut self, n: u64, what: &'static str) -> Result<Vec<u8>> {
-        let left = self.len.saturating_sub(self.pos);
-        if n > left {
-            return Err(BagError::Truncated {
-                path: self.path.to_path_buf(),
-                what,
-                offset: self.pos,
-                needed: n,
-                left,
-            });
-        }
-        let mut bytes = vec![0; n as usize];
-        self.file
-            .read_exact(&mut bytes)
-            .map_err(|e| BagError::io(&self.path, "read", e))?;
-        self.pos += n;
-        Ok(bytes)
-    }
-
-    fn read_sized(&mut self, what: &'static str) -> Result<Vec<u8>> {
-        let length = self.read(4, what)?;
-        let length = length.iter().rev().fold(0, |n, &b| n << 8 | u64::from(b));
-        self.read(length, what)
-    }
-
-    fn record(&mut self) -> Result<Record> {
-        let offset = self.pos;
-        Ok(Record {
-            offset,
-            header: self.read_sized("a record header")?,
-            data: self.read_sized("a record's data")?,
-        })
-    }
-
-    fn expect_op(
-        &self,
-        record: &Record,
-        fields: &Fields<'_>,
-        wanted: u8,
-        what: &str,
-    ) -> Result<()> {
-        let op = fields.op()?;
-        if op == wanted {
-            return Ok(());
-        }
-        Err(BagError::corrupt(
-            &self.path,
-            record.offset,
-            format!("{what} (op {wanted})"),
-            format!("op {op}"),
-        ))
     }
 }

@@ -9,6 +9,7 @@ use super::record::{put_header, put_record};
 use super::{MAGIC, op};
 use crate::error::{BagError, Result};
 use crate::message::{Connection, Serialization, ros1_type_name};
+use crate::rosbag2::QosProfile;
 
 /// Chunks are closed when they have grown to this, as `rosbag record` does.
 const CHUNK_SIZE: usize = 768 * 1024;
@@ -95,17 +96,7 @@ impl Ros1Writer {
     /// If the connection is not serialised as ROS 1, the time is not one of
     /// ROS 1 (0 to 2^32 s), the message is over 4 GiB, or writing fails.
     pub fn write_raw(&mut self, connection: &Connection, stamp_ns: i64, data: &[u8]) -> Result<()> {
-        if connection.serialization != Serialization::Ros1 {
-            return Err(BagError::Unsupported {
-                path: self.path.clone(),
-                what: format!(
-                    "topic `{}` serialised as {} in a ROS 1 bag",
-                    connection.topic,
-                    connection.serialization.name()
-                ),
-                remedy: "write MCAP, or decode the message and write it typed".into(),
-            });
-        }
+        self.check_serialization(connection)?;
         let time = ros_time(stamp_ns).ok_or_else(|| BagError::Unsupported {
             path: self.path.clone(),
             what: format!(
@@ -145,6 +136,25 @@ impl Ros1Writer {
         Ok(())
     }
 
+    /// Adds a topic, also one that will have no messages.
+    ///
+    /// # Errors
+    /// If the connection is not serialised as ROS 1.
+    pub fn add_connection(&mut self, connection: &Connection) -> Result<()> {
+        self.check_serialization(connection)?;
+        self.connection_id(connection);
+        Ok(())
+    }
+
+    /// Closes the chunk, so that [`crate::recover`] finds everything written so far
+    /// even if the program does not live to finish the bag.
+    ///
+    /// # Errors
+    /// If writing fails.
+    pub fn flush(&mut self) -> Result<()> {
+        self.close_chunk()
+    }
+
     /// Writes the index, completes the header and gives the bag its name.
     ///
     /// # Errors
@@ -173,11 +183,24 @@ impl Ros1Writer {
             .map_err(|e| BagError::io(&self.active, "rename", e))
     }
 
+    fn check_serialization(&self, connection: &Connection) -> Result<()> {
+        if connection.serialization == Serialization::Ros1 {
+            return Ok(());
+        }
+        Err(BagError::Unsupported {
+            path: self.path.clone(),
+            what: format!(
+                "topic `{}` serialised as {} in a ROS 1 bag",
+                connection.topic,
+                connection.serialization.name()
+            ),
+            remedy: "write MCAP, or transcode it first (`saccade bag convert`)".into(),
+        })
+    }
+
     /// Number of the connection; a new one is also written into the chunk.
     fn connection_id(&mut self, connection: &Connection) -> u32 {
-        let known = (self.connections.iter())
-            .position(|c| c.topic == connection.topic && c.type_name == connection.type_name);
-        if let Some(id) = known {
+        if let Some(id) = self.connections.iter().position(|c| c == connection) {
             return id as u32;
         }
         let id = self.connections.len() as u32;
@@ -272,17 +295,26 @@ fn bag_header(index_pos: u64, connections: u32, chunks: u32) -> Vec<u8> {
     out
 }
 
+/// Whether the last message is for those who come later, as transient local
+/// durability says in ROS 2.
+fn latches(connection: &Connection) -> bool {
+    let profiles = QosProfile::parse_list(&connection.qos).unwrap_or_default();
+    profiles.iter().any(|profile| profile.durability == 1)
+}
+
 fn put_connection(out: &mut Vec<u8>, id: u32, connection: &Connection) {
     let mut data = Vec::new();
-    put_header(
-        &mut data,
-        &[
-            ("topic", connection.topic.as_bytes()),
-            ("type", ros1_type_name(&connection.type_name).as_bytes()),
-            ("md5sum", connection.md5.as_bytes()),
-            ("message_definition", connection.definition.as_bytes()),
-        ],
-    );
+    let type_name = ros1_type_name(&connection.type_name);
+    let mut fields = vec![
+        ("topic", connection.topic.as_bytes()),
+        ("type", type_name.as_bytes()),
+        ("md5sum", connection.md5.as_bytes()),
+        ("message_definition", connection.definition.as_bytes()),
+    ];
+    if latches(connection) {
+        fields.push(("latching", b"1"));
+    }
+    put_header(&mut data, &fields);
     put_record(
         out,
         &[

@@ -1,5 +1,6 @@
 //! `saccade bag`: recordings of messages, one file per command.
 
+mod convert;
 mod info;
 #[cfg(feature = "dds")]
 mod play;
@@ -17,9 +18,13 @@ pub struct BagArgs {
 
 #[derive(Debug, clap::Subcommand)]
 enum BagCommand {
-    /// Topics, types, counts and duration of a ROS 1 bag, rosbag2 (.db3, .mcap)
+    /// Topics, types, counts, QoS and duration of a ROS 1 bag, rosbag2 (.db3, .mcap)
     /// or rosbag2 directory.
     Info(info::InfoArgs),
+    /// Turn a recording into one of another format, or a part of it.
+    Convert(convert::ConvertArgs),
+    /// Save what can be read of a recording that was killed, cut off or damaged.
+    Recover(convert::RecoverArgs),
     /// Publishes a recording on ROS 2's network at its own pace.
     #[cfg(feature = "dds")]
     Play(play::PlayArgs),
@@ -35,6 +40,8 @@ enum BagCommand {
 pub fn run(args: BagArgs) -> CliResult {
     match args.command {
         BagCommand::Info(args) => info::run(&args),
+        BagCommand::Convert(args) => convert::run(&args),
+        BagCommand::Recover(args) => convert::run_recover(&args),
         #[cfg(feature = "dds")]
         BagCommand::Play(args) => play::run(&args),
         #[cfg(feature = "dds")]

@@ -1,4 +1,4 @@
-//! rosbag2 SQLite storage, read row by row.
+//! Reads a database row by row.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -6,18 +6,28 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rusqlite::{Connection as Database, OpenFlags, OptionalExtension, Row};
+use rusqlite::{Connection as Database, OpenFlags, OptionalExtension, Row, ToSql};
 
+use super::error;
+use super::salvage::tolerate;
+use super::writer::definition_name;
 use crate::error::{BagError, Result};
 use crate::message::{Connection, RawMessage, Serialization, ros2_type_name};
+use crate::packed;
+use crate::rosbag2::Metadata;
 
-/// A rosbag2 `.db3` file, read in the order of recording. Memory: one message.
+/// A rosbag2 `.db3` file, read in the order of recording or of time. Memory: one
+/// message.
 pub struct SqliteReader {
     path: PathBuf,
     database: Database,
     connections: BTreeMap<i64, Arc<Connection>>,
     sequence: BTreeMap<i64, u32>,
+    in_time_order: bool,
     last_id: i64,
+    last_stamp_ns: i64,
+    /// Whether a packed message was seen.
+    packed: bool,
     failed: bool,
 }
 
@@ -28,19 +38,49 @@ impl SqliteReader {
     /// If the file is cut off, not a database, or not one of rosbag2.
     pub fn open(path: &Path) -> Result<Self> {
         check_length(path)?;
-        let sqlite = |source| BagError::Sqlite {
-            path: path.to_owned(),
-            source,
-        };
+        Self::open_any(path, false)
+    }
+
+    /// The same, with the messages in the order of their log times.
+    ///
+    /// # Errors
+    /// As [`SqliteReader::open`].
+    pub fn open_in_time_order(path: &Path) -> Result<Self> {
+        let mut reader = Self::open(path)?;
+        reader.in_time_order = true;
+        Ok(reader)
+    }
+
+    /// Opens a database that may be cut off; says so where it is.
+    pub(super) fn open_damaged(path: &Path) -> Result<(Self, Option<BagError>)> {
+        let cut = check_length(path).err();
+        Ok((Self::open_any(path, true)?, cut))
+    }
+
+    fn open_any(path: &Path, damaged: bool) -> Result<Self> {
+        let sqlite = |source| error(path, source);
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let database = Database::open_with_flags(path, flags).map_err(sqlite)?;
+        if damaged {
+            tolerate(&database).map_err(sqlite)?;
+        }
         let mut connections = BTreeMap::new();
         {
-            let hash = has_column(&database, "topics", "type_description_hash").map_err(sqlite)?;
-            let hash = if hash { "type_description_hash" } else { "''" };
+            let column = |name: &str| {
+                let found = has_column(&database, "topics", name).map_err(sqlite)?;
+                Ok::<_, BagError>(if found {
+                    name.to_owned()
+                } else {
+                    "''".to_owned()
+                })
+            };
+            let (qos, hash) = (
+                column("offered_qos_profiles")?,
+                column("type_description_hash")?,
+            );
             let mut statement = database
                 .prepare(&format!(
-                    "SELECT id, name, type, serialization_format, offered_qos_profiles, {hash} \
+                    "SELECT id, name, type, serialization_format, {qos}, {hash} \
                      FROM topics ORDER BY id"
                 ))
                 .map_err(sqlite)?;
@@ -58,9 +98,24 @@ impl SqliteReader {
                 .map(|(id, c)| (id, Arc::new(c)))
                 .collect(),
             sequence: BTreeMap::new(),
+            in_time_order: false,
             last_id: i64::MIN,
+            last_stamp_ns: i64::MIN,
+            packed: false,
             failed: false,
         })
+    }
+
+    /// What the recorder noted last about the recording, where it did.
+    pub fn metadata(&self) -> Option<Metadata> {
+        let query = "SELECT metadata FROM metadata ORDER BY id DESC LIMIT 1";
+        let text: String = self.database.query_row(query, [], |row| row.get(0)).ok()?;
+        Metadata::parse_body(&text).ok()
+    }
+
+    /// Whether a message was read that is packed with Zstandard.
+    pub fn packed(&self) -> bool {
+        self.packed
     }
 
     /// The topics, in the order of their ids.
@@ -81,28 +136,36 @@ impl SqliteReader {
         result
     }
 
-    fn advance(&mut self) -> Result<Option<RawMessage>> {
+    pub(super) fn advance(&mut self) -> Result<Option<RawMessage>> {
         // One row at a time by its key: no statement has to outlive this call,
         // and a seek in the B-tree costs little beside reading the blob.
+        let (statement, after): (_, &[&dyn ToSql]) = match self.in_time_order {
+            false => (
+                "SELECT id, topic_id, timestamp, data FROM messages \
+                 WHERE id > ?1 ORDER BY id LIMIT 1",
+                &[&self.last_id],
+            ),
+            true => (
+                "SELECT id, topic_id, timestamp, data FROM messages \
+                 WHERE (timestamp, id) > (?1, ?2) ORDER BY timestamp, id LIMIT 1",
+                &[&self.last_stamp_ns, &self.last_id],
+            ),
+        };
         let row = self
             .database
-            .prepare_cached(
-                "SELECT id, topic_id, timestamp, data FROM messages WHERE id > ?1 ORDER BY id LIMIT 1",
-            )
+            .prepare_cached(statement)
             .and_then(|mut statement| {
                 statement
-                    .query_row([self.last_id], |row| {
+                    .query_row(after, |row| {
                         Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
                     })
                     .optional()
             })
-            .map_err(|source| BagError::Sqlite {
-                path: self.path.clone(),
-                source,
-            })?;
+            .map_err(|source| error(&self.path, source))?;
         let Some((id, topic_id, stamp_ns, data)): Option<(i64, i64, i64, Vec<u8>)> = row else {
             return Ok(None);
         };
+        (self.last_id, self.last_stamp_ns) = (id, stamp_ns);
         let Some(connection) = self.connections.get(&topic_id) else {
             return Err(BagError::Unsupported {
                 path: self.path.clone(),
@@ -110,7 +173,14 @@ impl SqliteReader {
                 remedy: "the database is damaged: record or convert it again".into(),
             });
         };
-        self.last_id = id;
+        // CDR never starts like this, so that no metadata has to say it.
+        let packed =
+            connection.serialization == Serialization::Cdr && data.starts_with(&packed::MAGIC);
+        self.packed |= packed;
+        let data = match packed {
+            true => packed::unpack(&self.path, &data)?,
+            false => data,
+        };
         let sequence = self.sequence.entry(topic_id).or_insert(0);
         let message = RawMessage {
             connection: connection.clone(),
@@ -121,6 +191,36 @@ impl SqliteReader {
         };
         *sequence = sequence.wrapping_add(1);
         Ok(Some(message))
+    }
+
+    /// The row that was read last, or tried.
+    pub(super) fn last_id(&self) -> i64 {
+        self.last_id
+    }
+
+    /// Goes on after this row.
+    pub(super) fn set_last_id(&mut self, id: i64) {
+        self.last_id = id;
+    }
+
+    /// The bytes of row `id` as they are stored, if it can be read.
+    pub(super) fn stored(&self, id: i64) -> Option<Vec<u8>> {
+        let query = "SELECT data FROM messages WHERE id = ?1";
+        let found = self
+            .database
+            .prepare_cached(query)
+            .and_then(|mut statement| statement.query_row([id], |row| row.get(0)));
+        found.ok()
+    }
+
+    /// Whether there is a row after `id` that can be read.
+    pub(super) fn readable_after(&self, id: i64) -> bool {
+        let query = "SELECT data FROM messages WHERE id > ?1 ORDER BY id LIMIT 1";
+        let found: rusqlite::Result<Vec<u8>> = self
+            .database
+            .prepare_cached(query)
+            .and_then(|mut statement| statement.query_row([id], |row| row.get(0)));
+        found.is_ok()
     }
 }
 
@@ -174,10 +274,7 @@ fn topic(path: &Path, row: &Row<'_>) -> Result<(i64, Connection)> {
         ))
     };
     let (id, topic, type_name, serialization, qos, md5) =
-        read().map_err(|source| BagError::Sqlite {
-            path: path.to_owned(),
-            source,
-        })?;
+        read().map_err(|source| error(path, source))?;
     let Some(serialization) = Serialization::from_name(&serialization) else {
         return Err(BagError::Unsupported {
             path: path.to_owned(),
@@ -219,7 +316,7 @@ fn read_definitions(
     while let Some(row) = rows.next()? {
         let type_name: String = row.get(0)?;
         for connection in connections.values_mut() {
-            if connection.type_name == type_name {
+            if definition_name(&connection.type_name) == type_name {
                 connection.definition_encoding = row.get(1)?;
                 connection.definition = row.get(2)?;
                 if connection.md5.is_empty() {

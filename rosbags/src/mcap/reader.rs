@@ -1,24 +1,18 @@
-//! MCAP as rosbag2 writes it, through the crate `mcap`.
+//! Reads a file in the order of recording.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
-use std::io::{BufReader, BufWriter, Read, Seek};
+use std::io::{BufReader, Read, Seek};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use mcap::McapError;
 use mcap::sans_io::{LinearReaderOptions, SummaryReadEvent, SummaryReader, SummaryReaderOptions};
-use mcap::{Channel, McapError};
 
+use super::{MAX_RECORD, connection};
 use crate::error::{BagError, Result};
-use crate::message::{Connection, RawMessage, Serialization, ros2_type_name};
-
-/// No record, unpacked, may be longer than this.
-const MAX_RECORD: usize = 1 << 28;
-/// Channel metadata key under which rosbag2 keeps QoS profiles.
-const QOS_KEY: &str = "offered_qos_profiles";
-/// Channel metadata key of the type hash.
-const HASH_KEY: &str = "topic_type_hash";
+use crate::message::{Connection, RawMessage};
 
 /// An MCAP file, read in file order. Memory: a record and a decompressor's window.
 pub struct McapReader {
@@ -29,7 +23,40 @@ pub struct McapReader {
     /// Messages the file's statistics promise, and those seen.
     expected: Option<u64>,
     seen: u64,
+    about: About,
     failed: bool,
+}
+
+/// What the summary tells beside topics.
+#[derive(Default)]
+pub(super) struct About {
+    /// Of the chunks.
+    pub compression: String,
+    /// Attachments and metadata records.
+    pub attachments: u64,
+}
+
+impl About {
+    pub fn of(summary: &mcap::Summary) -> Self {
+        let names = summary
+            .chunk_indexes
+            .iter()
+            .map(|c| match c.compression.as_str() {
+                "" => "none".to_owned(),
+                name => name.to_owned(),
+            });
+        let names: BTreeSet<String> = names.collect();
+        let count = |s: &mcap::records::Statistics| {
+            u64::from(s.attachment_count) + u64::from(s.metadata_count)
+        };
+        Self {
+            compression: match names.is_empty() {
+                true => "none".into(),
+                false => Vec::from_iter(names).join(", "),
+            },
+            attachments: summary.stats.as_ref().map_or(0, count),
+        }
+    }
 }
 
 impl McapReader {
@@ -46,11 +73,16 @@ impl McapReader {
             known: BTreeMap::new(),
             expected: None,
             seen: 0,
+            about: About {
+                compression: "unknown (no index)".into(),
+                attachments: 0,
+            },
             failed: false,
         };
         // A file cut short has no summary to read. That is no reason not to read
         // what is there: the error comes where the messages end.
         if let Ok(Some(summary)) = read_summary(path) {
+            reader.about = About::of(&summary);
             reader.expected = summary.stats.as_ref().map(|s| s.message_count);
             for (id, channel) in &summary.channels {
                 (reader.known).insert(*id, Arc::new(connection(path, channel)?));
@@ -80,6 +112,16 @@ impl McapReader {
         self.seen = 0;
         self.failed = false;
         Ok(())
+    }
+
+    /// Compression of the chunks, as the index tells it.
+    pub fn compression(&self) -> String {
+        self.about.compression.clone()
+    }
+
+    /// Attachments and metadata records.
+    pub fn attachments(&self) -> u64 {
+        self.about.attachments
     }
 
     /// The next message in file order, `None` at the end.
@@ -175,7 +217,7 @@ impl Read for Counted {
     }
 }
 
-fn read_summary(path: &Path) -> std::result::Result<Option<mcap::Summary>, McapError> {
+pub(super) fn read_summary(path: &Path) -> std::result::Result<Option<mcap::Summary>, McapError> {
     let mut file = File::open(path)?;
     let options = SummaryReaderOptions::default()
         .with_file_size(file.metadata()?.len())
@@ -191,156 +233,4 @@ fn read_summary(path: &Path) -> std::result::Result<Option<mcap::Summary>, McapE
         }
     }
     Ok(reader.finish())
-}
-
-fn connection(path: &Path, channel: &Channel<'_>) -> Result<Connection> {
-    let Some(serialization) = Serialization::from_name(&channel.message_encoding) else {
-        return Err(BagError::Unsupported {
-            path: path.to_owned(),
-            what: format!(
-                "message encoding `{}` of topic `{}`",
-                channel.message_encoding, channel.topic
-            ),
-            remedy: "ROS recordings hold cdr (ROS 2) or ros1".into(),
-        });
-    };
-    let metadata = |key: &str| channel.metadata.get(key).cloned().unwrap_or_default();
-    let schema = channel.schema.as_deref();
-    Ok(Connection {
-        topic: channel.topic.clone(),
-        type_name: ros2_type_name(schema.map_or("", |s| s.name.as_str())),
-        definition: schema.map_or_else(String::new, |s| {
-            String::from_utf8_lossy(&s.data).into_owned()
-        }),
-        definition_encoding: schema.map_or_else(String::new, |s| s.encoding.clone()),
-        serialization,
-        qos: metadata(QOS_KEY),
-        md5: metadata(HASH_KEY),
-    })
-}
-
-/// Writes MCAP with the profile `ros2`: zstd chunks, schemas, QoS profiles,
-/// sequence numbers, index and statistics.
-///
-/// It writes in place: each chunk that is full (1 MiB) goes to the file, so
-/// that after a crash all but the last is readable; [`McapWriter::flush`] closes
-/// a chunk early.
-pub struct McapWriter {
-    path: PathBuf,
-    writer: mcap::Writer<BufWriter<File>>,
-    channels: Vec<(Connection, u16)>,
-    written: u64,
-}
-
-impl McapWriter {
-    /// Creates the file.
-    ///
-    /// # Errors
-    /// If the file cannot be created or written.
-    pub fn create(path: &Path) -> Result<Self> {
-        let file = File::create(path).map_err(|e| BagError::io(path, "create", e))?;
-        let writer = mcap::WriteOptions::new()
-            .profile("ros2")
-            .library(concat!("saccade-rosbags ", env!("CARGO_PKG_VERSION")))
-            .compression(Some(mcap::Compression::Zstd))
-            .compression_threads(0)
-            .create(BufWriter::new(file))
-            .map_err(|source| error(path, 0, source))?;
-        Ok(Self {
-            path: path.to_owned(),
-            writer,
-            channels: Vec::new(),
-            written: 0,
-        })
-    }
-
-    /// Path of the file that is written.
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-
-    /// Writes a serialised message.
-    ///
-    /// # Errors
-    /// If a time is negative or writing fails.
-    pub fn write_raw(&mut self, message: &RawMessage) -> Result<()> {
-        let channel_id = self.channel_id(&message.connection)?;
-        let header = mcap::records::MessageHeader {
-            channel_id,
-            sequence: message.sequence,
-            log_time: self.time(message.stamp_ns, message)?,
-            publish_time: self.time(message.publish_ns, message)?,
-        };
-        self.written += message.data.len() as u64;
-        self.writer
-            .write_to_known_channel(&header, &message.data)
-            .map_err(|source| error(&self.path, self.written, source))
-    }
-
-    /// Closes the chunk, so that everything written so far is readable even if
-    /// the program does not live to finish the file.
-    ///
-    /// # Errors
-    /// If writing fails.
-    pub fn flush(&mut self) -> Result<()> {
-        self.writer
-            .flush()
-            .map_err(|source| error(&self.path, self.written, source))
-    }
-
-    /// Writes index and statistics.
-    ///
-    /// # Errors
-    /// If writing fails.
-    pub fn finish(mut self) -> Result<()> {
-        self.writer
-            .finish()
-            .map_err(|source| error(&self.path, self.written, source))?;
-        let buffered = self.writer.into_inner();
-        (buffered.into_inner().map_err(|e| e.into_error()))
-            .and_then(|file| file.sync_all())
-            .map_err(|e| BagError::io(&self.path, "write", e))
-    }
-
-    fn channel_id(&mut self, connection: &Connection) -> Result<u16> {
-        if let Some((_, id)) = self.channels.iter().find(|(c, _)| c == connection) {
-            return Ok(*id);
-        }
-        let mut add = || {
-            let schema = self.writer.add_schema(
-                &connection.type_name,
-                &connection.definition_encoding,
-                connection.definition.as_bytes(),
-            )?;
-            let metadata = [
-                (QOS_KEY.to_owned(), connection.qos.clone()),
-                (HASH_KEY.to_owned(), connection.md5.clone()),
-            ];
-            self.writer.add_channel(
-                schema,
-                &connection.topic,
-                connection.serialization.name(),
-                &metadata.into_iter().collect(),
-            )
-        };
-        let id = add().map_err(|source| error(&self.path, self.written, source))?;
-        self.channels.push((connection.clone(), id));
-        Ok(id)
-    }
-
-    fn time(&self, ns: i64, message: &RawMessage) -> Result<u64> {
-        u64::try_from(ns).map_err(|_| BagError::Unsupported {
-            path: self.path.clone(),
-            what: format!("time {ns} ns of a message of `{}` in MCAP", message.topic()),
-            remedy: "MCAP times are not negative".into(),
-        })
-    }
-}
-
-fn error(path: &Path, offset: u64, source: McapError) -> BagError {
-    BagError::Mcap {
-        path: path.to_owned(),
-        offset,
-        source,
-    }
 }
