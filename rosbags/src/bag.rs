@@ -28,8 +28,8 @@ use crate::sqlite::SqliteReader;
 /// ```
 pub struct BagReader {
     source: Source,
-    /// The file that is read in place of a packed one.
-    unpacked: Option<TempPath>,
+    /// Of a packed file: its path, and the file that is read in its place.
+    unpacked: Option<(PathBuf, TempPath)>,
 }
 
 enum Source {
@@ -86,19 +86,14 @@ impl BagReader {
             false => None,
         };
         let file: &Path = unpacked.as_deref().unwrap_or(&path);
-        let source = match (format, sorted) {
-            (Format::Ros1Bag, false) => Source::Ros1(Box::new(Ros1Reader::open(file)?)),
-            (Format::Ros1Bag, true) => {
-                Source::Ros1(Box::new(Ros1Reader::open_in_time_order(file)?))
-            }
-            (Format::Sqlite, false) => Source::Sqlite(Box::new(SqliteReader::open(file)?)),
-            (Format::Sqlite, true) => {
-                Source::Sqlite(Box::new(SqliteReader::open_in_time_order(file)?))
-            }
-            (_, false) => Source::Mcap(Box::new(McapReader::open(file)?)),
-            (_, true) => Source::McapSorted(Box::new(McapSortedReader::open(file)?)),
+        let source = match Source::open(file, format, sorted) {
+            Err(error) if unpacked.is_some() => return Err(unpacked_error(&path, error)),
+            source => source?,
         };
-        Ok(Self { source, unpacked })
+        Ok(Self {
+            source,
+            unpacked: unpacked.map(|file| (path, file)),
+        })
     }
 
     /// `ros1`, `db3` or `mcap`; of a directory that of its files.
@@ -174,13 +169,40 @@ impl BagReader {
     /// # Errors
     /// If the bag is damaged here; nothing comes after an error.
     pub fn next_message(&mut self) -> Result<Option<RawMessage>> {
-        match &mut self.source {
+        let message = match &mut self.source {
             Source::Ros1(reader) => reader.next_message(),
             Source::Sqlite(reader) => reader.next_message(),
             Source::Mcap(reader) => reader.next_message(),
             Source::McapSorted(reader) => reader.next_message(),
             Source::Directory(reader, _) => reader.next_message(),
+        };
+        match (message, &self.unpacked) {
+            (Err(error), Some((path, _))) => Err(unpacked_error(path, error)),
+            (message, _) => message,
         }
+    }
+}
+
+impl Source {
+    fn open(file: &Path, format: Format, sorted: bool) -> Result<Self> {
+        Ok(match (format, sorted) {
+            (Format::Ros1Bag, false) => Self::Ros1(Box::new(Ros1Reader::open(file)?)),
+            (Format::Ros1Bag, true) => Self::Ros1(Box::new(Ros1Reader::open_in_time_order(file)?)),
+            (Format::Sqlite, false) => Self::Sqlite(Box::new(SqliteReader::open(file)?)),
+            (Format::Sqlite, true) => {
+                Self::Sqlite(Box::new(SqliteReader::open_in_time_order(file)?))
+            }
+            (_, false) => Self::Mcap(Box::new(McapReader::open(file)?)),
+            (_, true) => Self::McapSorted(Box::new(McapSortedReader::open(file)?)),
+        })
+    }
+}
+
+/// An error in what is packed in a file.
+fn unpacked_error(path: &Path, error: BagError) -> BagError {
+    BagError::Unpacked {
+        path: path.to_owned(),
+        source: Box::new(error),
     }
 }
 

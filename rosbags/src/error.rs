@@ -55,6 +55,14 @@ pub enum BagError {
         /// Where the bag header stands.
         offset: u64,
     },
+    /// Something is wrong with what is packed in a file.
+    #[error("{path}: unpacked into {source}")]
+    Unpacked {
+        /// The packed file.
+        path: PathBuf,
+        /// What is wrong with its content; names the temporary file.
+        source: Box<BagError>,
+    },
     /// `metadata.yaml` of a rosbag2 directory is not what it must be.
     #[error("{path}: {reason}")]
     Metadata {

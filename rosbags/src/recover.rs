@@ -27,7 +27,7 @@ pub struct Losses {
     /// Whether the recording was never finished: it has no index, or no
     /// `metadata.yaml`. By itself that loses nothing.
     pub unfinished: bool,
-    /// Messages taken from where a checksum was wrong.
+    /// Messages taken from chunks whose data is damaged: they may be, too.
     pub suspect: u64,
     /// Where something is missing or damaged: the first 20.
     pub places: Vec<String>,
@@ -203,6 +203,7 @@ pub(crate) fn unpack_prefix(
     data: &[u8],
     limit: u64,
 ) -> (Vec<u8>, Option<String>) {
+    // One byte more, so that the decoder comes to the checksum at the end.
     let mut bytes = Vec::new();
     let read = match compression {
         "none" => {
@@ -211,13 +212,15 @@ pub(crate) fn unpack_prefix(
             Ok(0)
         }
         "bz2" => bzip2::read::MultiBzDecoder::new(data)
-            .take(limit)
+            .take(limit.saturating_add(1))
             .read_to_end(&mut bytes),
         "lz4" => lz4_flex::frame::FrameDecoder::new(data)
-            .take(limit)
+            .take(limit.saturating_add(1))
             .read_to_end(&mut bytes),
         "zstd" => match zstd::Decoder::with_buffer(data) {
-            Ok(decoder) => decoder.take(limit).read_to_end(&mut bytes),
+            Ok(decoder) => decoder
+                .take(limit.saturating_add(1))
+                .read_to_end(&mut bytes),
             Err(error) => Err(error),
         },
         other => Err(std::io::Error::other(format!(
@@ -230,5 +233,6 @@ pub(crate) fn unpack_prefix(
             bytes.len()
         )
     });
+    bytes.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
     (bytes, broken)
 }

@@ -321,7 +321,8 @@ fn damage_in_the_middle_costs_a_chunk_or_less() {
         // Without a checksum nothing tells of damage within a message.
         if name != "a.db3" && name != "none.bag" {
             assert_eq!(saved + report.damage.messages, 300, "{name}: {report:?}");
-            assert!(!report.damage.places.is_empty(), "{name}");
+            let silent = report.damage.places.is_empty();
+            assert!(!silent || saved == 300, "{name}: {report:?}");
         }
         std::fs::remove_file(&output).expect("removes");
     }

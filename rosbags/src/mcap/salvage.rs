@@ -32,7 +32,7 @@ pub(crate) struct McapSalvage {
     chunk: Vec<u8>,
     offset: u64,
     at: usize,
-    /// Whether the chunk's checksum is wrong.
+    /// Whether the chunk's data is damaged.
     suspect: bool,
     expected: Option<u64>,
     seen: u64,
@@ -274,7 +274,6 @@ impl McapSalvage {
         self.chunk.clear();
         self.at = 0;
         self.offset = start;
-        self.suspect = false;
         let Some(chunk) = ChunkRecord::parse(body) else {
             let text = format!(
                 "{}: chunk at byte {start}: its header is cut off",
@@ -286,14 +285,14 @@ impl McapSalvage {
         let limit = chunk.size.min(MAX_RECORD as u64);
         let (bytes, broken) = unpack_prefix(&chunk.compression, chunk.data, limit);
         let missing = length - body.len() as u64;
+        let whole = broken.is_none() && bytes.len() as u64 == chunk.size;
+        let wrong = whole && chunk.crc != 0 && crc32fast::hash(&bytes) != chunk.crc;
+        self.suspect = wrong || (broken.is_some() && missing == 0);
         let reason = match broken {
             Some(reason) => Some(reason),
             None if missing > 0 => Some(format!("{missing} of its bytes are missing")),
             None if bytes.len() as u64 != chunk.size => Some("its size is wrong".to_owned()),
-            None if chunk.crc != 0 && crc32fast::hash(&bytes) != chunk.crc => {
-                self.suspect = true;
-                Some("its checksum is wrong: what is in it may be, too".to_owned())
-            }
+            None if wrong => Some("its checksum is wrong".to_owned()),
             None => None,
         };
         if let Some(reason) = reason {

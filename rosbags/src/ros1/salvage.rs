@@ -26,6 +26,8 @@ pub(crate) struct Ros1Salvage {
     chunk: Vec<u8>,
     offset: u64,
     at: usize,
+    /// Whether the chunk's data is damaged.
+    suspect: bool,
     /// Messages by the index, if there is one.
     expected: Option<u64>,
     seen: u64,
@@ -53,6 +55,7 @@ impl Ros1Salvage {
             chunk: Vec::new(),
             offset: 0,
             at: 0,
+            suspect: false,
             expected: None,
             seen: 0,
             losses: Losses::default(),
@@ -121,6 +124,7 @@ impl Ros1Salvage {
                 match message {
                     Ok(Some(message)) => {
                         self.seen += 1;
+                        self.losses.suspect += u64::from(self.suspect);
                         return Ok(Some(message));
                     }
                     Ok(None) => {}
@@ -220,6 +224,7 @@ impl Ros1Salvage {
             .read(if open || cut { left } else { length }, "a chunk")?;
         let limit = if open { MAX_CHUNK } else { size.min(MAX_CHUNK) };
         let (chunk, broken) = unpack_prefix(&fields.text("compression")?, &data, limit);
+        self.suspect = broken.is_some() && !open && !cut;
         let reason = match broken {
             Some(reason) => Some(reason),
             None if open => Some("it was not finished".into()),

@@ -315,7 +315,7 @@ fn damage_text(damage: &Losses) -> String {
     }
     if damage.suspect > 0 {
         text += &format!(
-            "\n  {} messages from where a checksum is wrong",
+            "\n  {} messages out of damaged chunks, which may be damaged themselves",
             damage.suspect
         );
     }
