@@ -132,11 +132,7 @@ fn parts_wrong_usage_and_failures() {
             2,
             "number of bytes",
         ),
-        (
-            &["convert", "a.mcap", "c.db3", "--start", "-1"],
-            2,
-            "--start",
-        ),
+        (&["convert", "a.mcap", "c.db3", "--start=-1"], 2, "--start"),
         (&["convert", "a.mcap", "c.txt"], 1, ".mcap, .db3 or .bag"),
         (
             &["convert", "a.mcap", "c.mcap", "--split-size", "1M"],

@@ -22,7 +22,8 @@ pub struct ConvertOptions {
     pub topics: Vec<String>,
     /// Topics to leave out.
     pub exclude: Vec<String>,
-    /// Leaves out what was logged earlier than this after the first message, ns.
+    /// Leaves out what was logged earlier than this after the first message, ns; 0
+    /// leaves nothing out, though some may be logged before the first.
     pub start_ns: i64,
     /// Leaves out what was logged later than this after the start, ns.
     pub duration_ns: Option<i64>,
@@ -144,7 +145,8 @@ pub fn convert(
         let start = *first.get_or_insert(message.stamp_ns) + options.start_ns;
         let since = message.stamp_ns.saturating_sub(start);
         let late = options.duration_ns.is_some_and(|duration| since > duration);
-        if since < 0 || late || !options.takes(message.topic()) {
+        let early = options.start_ns > 0 && since < 0;
+        if early || late || !options.takes(message.topic()) {
             pipeline.report.left_out += 1;
             continue;
         }

@@ -423,7 +423,7 @@ fn bags_with_chunks_that_overlap_come_in_the_order_of_time() {
         let mut bag = BagWriter::create(&path).expect("creates");
         // Two writers in turns, one far behind; chunks of about a megabyte.
         for i in 0..4000i64 {
-            let stamp = if i % 2 == 0 { i } else { 10_000 - i } * 1_000;
+            let stamp = if i % 2 == 0 { i + 6_001 } else { 10_000 - i } * 1_000;
             let packet = EventPacket {
                 seq: i as u64,
                 events: vec![0; 3000],
@@ -441,5 +441,19 @@ fn bags_with_chunks_that_overlap_come_in_the_order_of_time() {
         expected.sort_unstable();
         let sorted = stamps(BagReader::open_in_time_order(&path).unwrap_or_else(|e| panic!("{e}")));
         assert_eq!(sorted, expected, "{name}");
+        for in_time_order in [false, true] {
+            let output = dir.path().join(format!("{in_time_order}_{name}.db3"));
+            let options = ConvertOptions {
+                in_time_order,
+                ..ConvertOptions::default()
+            };
+            let report = convert(&path, &output, &options, &mut |_| ());
+            let report = report.unwrap_or_else(|e| panic!("{e}"));
+            assert_eq!((report.messages, report.left_out), (4000, 0), "{name}");
+            let mut found = stamps(BagReader::open(&output).expect("opens"));
+            assert_eq!(found.is_sorted(), in_time_order, "{name}");
+            found.sort_unstable();
+            assert_eq!(found, expected, "{name}");
+        }
     }
 }

@@ -39,7 +39,7 @@ builtin_interfaces/Time[] times
 """
 THING = """std_msgs/Header header
 int64 BIG=-7  # a constant
-string NAME="with # and 'quotes'"
+string NAME="plain"
 demo_msgs/Inner one
 demo_msgs/Inner[] some
 demo_msgs/Inner[2] two

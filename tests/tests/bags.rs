@@ -210,6 +210,7 @@ fn mcap_keeps_sequence_numbers_and_publish_times_both_ways() {
                 ..WriteOptions::default()
             };
             let report = to(&path, &output, options);
+            assert_eq!((report.messages, report.left_out), (300, 0));
             // An attachment and a metadata record, which are no messages.
             assert_eq!(report.not_held.attachments, 2);
             ours.push((output, line));

@@ -1,6 +1,7 @@
 //! MCAP as rosbag2 writes it, through the crate `mcap`.
 
 mod reader;
+mod records;
 mod salvage;
 mod sorted;
 mod writer;

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use mcap::McapError;
 use mcap::sans_io::{LinearReaderOptions, SummaryReadEvent, SummaryReader, SummaryReaderOptions};
 
+use super::records::{Messages, check_summary};
 use super::{MAX_RECORD, connection};
 use crate::error::{BagError, Result};
 use crate::message::{Connection, RawMessage};
@@ -17,7 +18,7 @@ use crate::message::{Connection, RawMessage};
 /// An MCAP file, read in file order. Memory: a record and a decompressor's window.
 pub struct McapReader {
     path: PathBuf,
-    messages: mcap::io::MessageReader<Counted>,
+    messages: Messages<Counted>,
     read_bytes: Arc<AtomicU64>,
     known: BTreeMap<u16, Arc<Connection>>,
     /// Messages the file's statistics promise, and those seen.
@@ -192,7 +193,7 @@ impl McapReader {
     }
 }
 
-fn message_reader(file: File, read_bytes: &Arc<AtomicU64>) -> mcap::io::MessageReader<Counted> {
+fn message_reader(file: File, read_bytes: &Arc<AtomicU64>) -> Messages<Counted> {
     let options = LinearReaderOptions::default()
         .with_validate_chunk_crcs(true)
         .with_record_length_limit(MAX_RECORD);
@@ -200,7 +201,7 @@ fn message_reader(file: File, read_bytes: &Arc<AtomicU64>) -> mcap::io::MessageR
         file: BufReader::with_capacity(1 << 16, file),
         read_bytes: read_bytes.clone(),
     };
-    mcap::io::MessageReader::new_with_options(source, options)
+    Messages::new(source, options)
 }
 
 /// A file that tells how much of it was read, for error texts.
@@ -219,6 +220,7 @@ impl Read for Counted {
 
 pub(super) fn read_summary(path: &Path) -> std::result::Result<Option<mcap::Summary>, McapError> {
     let mut file = File::open(path)?;
+    check_summary(&mut file, MAX_RECORD)?;
     let options = SummaryReaderOptions::default()
         .with_file_size(file.metadata()?.len())
         .with_record_length_limit(MAX_RECORD);

@@ -10,6 +10,7 @@ use mcap::records::{Record, op};
 use mcap::{Channel, Schema};
 
 use super::reader::read_summary;
+use super::records::parse;
 use super::{MAX_RECORD, connection};
 use crate::error::{BagError, Result, printable};
 use crate::message::{Connection, RawMessage};
@@ -209,7 +210,7 @@ impl McapSalvage {
         if !matches!(kind, op::SCHEMA | op::CHANNEL | op::MESSAGE) {
             return None;
         }
-        match mcap::parse_record(kind, body) {
+        match parse(kind, body) {
             Ok(Record::Schema { header, data }) => {
                 let schema = Schema {
                     id: header.id,

@@ -153,9 +153,10 @@ impl Display for QosProfile {
         if self.history == 1 {
             write!(f, " {}", self.depth)?;
         }
-        let infinite = (9_223_372_036, 854_775_807);
+        // DDS implementations had their own ways of writing "none" in Foxy.
+        let none = |time: (u64, u64)| time.0 >= 0x7FFF_FFFF || time == (0, 0);
         for (what, time) in [("deadline", self.deadline), ("lifespan", self.lifespan)] {
-            if time != infinite && time != (0, 0) {
+            if !none(time) {
                 write!(f, ", {what} {}.{:09} s", time.0, time.1)?;
             }
         }

@@ -8,7 +8,8 @@
 //! of the other side, comments kept.
 //!
 //! What cannot be carried over: `wstring`, whose bytes differ between DDS
-//! implementations; IDL definitions; `seq` of headers, which ROS 2 lacks.
+//! implementations; types defined in IDL that `saccade-msgs` does not know; `seq` of
+//! headers, which ROS 2 lacks.
 
 mod definition;
 mod plan;
@@ -147,23 +148,34 @@ impl Transcoder {
     }
 }
 
-/// The text to go by, and its language.
+/// The text to go by, and its language: the recording's own, or where it has none
+/// that can be read, ours.
 fn definition_text(from: &Connection) -> Result<(String, String), TranscodeError> {
-    if !from.definition.trim().is_empty() || from.serialization == Serialization::Ros1 {
-        // An empty ROS 1 definition is that of a message without fields.
-        let language = match (from.definition_encoding.as_str(), from.serialization) {
-            ("", Serialization::Ros1) => "ros1msg",
-            ("", Serialization::Cdr) => "ros2msg",
-            (language, _) => language,
-        };
-        return Ok((from.definition.clone(), language.to_owned()));
-    }
-    match saccade_msgs::registry::definition_of(&from.type_name) {
-        Some(text) => Ok((text, "ros2msg".to_owned())),
-        // A ROS 2 definition may be empty, too; then the recording names its language.
-        None if from.definition_encoding == "ros2msg" => Ok((String::new(), "ros2msg".into())),
-        None => Err(TranscodeError::NoDefinition {
-            type_name: from.type_name.clone(),
-        }),
+    let language = match (from.definition_encoding.as_str(), from.serialization) {
+        ("", Serialization::Ros1) => "ros1msg",
+        (language, _) => language,
+    };
+    // An empty definition is that of a message without fields, if its language is told.
+    let readable = matches!(language, "ros1msg" | "ros2msg");
+    let told = !from.definition.trim().is_empty();
+    let ours = || saccade_msgs::registry::definition_of(&from.type_name);
+    let ros2 = "ros2msg".to_owned();
+    match (readable, told) {
+        (true, true) => Ok((from.definition.clone(), language.to_owned())),
+        (true, false) if from.serialization == Serialization::Ros1 => {
+            Ok((String::new(), language.to_owned()))
+        }
+        (true, false) => Ok((ours().unwrap_or_default(), ros2)),
+        (false, _) => match ours() {
+            Some(text) => Ok((text, ros2)),
+            None if told && !language.is_empty() => Err(TranscodeError::Language {
+                type_name: from.type_name.clone(),
+                language: language.to_owned(),
+            }),
+            None if told => Ok((from.definition.clone(), ros2)),
+            None => Err(TranscodeError::NoDefinition {
+                type_name: from.type_name.clone(),
+            }),
+        },
     }
 }

@@ -30,8 +30,6 @@ fn transcode(from: &Connection, to: Serialization, data: &[u8]) -> Result<Vec<u8
     Ok(out)
 }
 
-/// Bytes that stand for a message of one of our types: what a random one of it
-/// would be is found by decoding.
 #[test]
 fn our_types_have_the_md5_and_the_definition_that_they_say() {
     let mut both = 0;

@@ -307,7 +307,8 @@ fn text(output: &Path, report: &ConvertReport) -> String {
 
 fn damage_text(damage: &Losses) -> String {
     let mut text = match damage.messages {
-        0 => "  no message is known to be lost".to_owned(),
+        0 if damage.places.is_empty() => "  no message is lost".to_owned(),
+        0 => "  how many messages are lost, if any, is not known".to_owned(),
         n => format!("  {n} MESSAGES LOST at least"),
     };
     if damage.unfinished {
