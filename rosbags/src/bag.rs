@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tempfile::TempPath;
 
 use crate::error::{BagError, Result};
-use crate::format::{Format, detect, is_packed};
+use crate::format::{Format, detect};
 use crate::mcap::{McapReader, McapSortedReader};
 use crate::message::{Connection, RawMessage};
 use crate::packed;
@@ -28,8 +28,9 @@ use crate::sqlite::SqliteReader;
 /// ```
 pub struct BagReader {
     source: Source,
-    /// Of a packed file: its path, and the file that is read in its place.
-    unpacked: Option<(PathBuf, TempPath)>,
+    /// Of a packed file: its path, with what it is packed, and the file that is read
+    /// in its place.
+    unpacked: Option<(PathBuf, &'static str, TempPath)>,
 }
 
 enum Source {
@@ -81,19 +82,19 @@ impl BagReader {
                 unpacked: None,
             });
         }
-        let unpacked = match is_packed(&path)? {
-            true => Some(packed::unpack_file(&path)?),
-            false => None,
+        let Some((packed, file)) = packed::unpack_file(&path)? else {
+            return Ok(Self {
+                source: Source::open(&path, format, sorted)?,
+                unpacked: None,
+            });
         };
-        let file: &Path = unpacked.as_deref().unwrap_or(&path);
-        let source = match Source::open(file, format, sorted) {
-            Err(error) if unpacked.is_some() => return Err(unpacked_error(&path, error)),
-            source => source?,
-        };
-        Ok(Self {
-            source,
-            unpacked: unpacked.map(|file| (path, file)),
-        })
+        match Source::open(&file, format, sorted) {
+            Ok(source) => Ok(Self {
+                source,
+                unpacked: Some((path, packed, file)),
+            }),
+            Err(error) => Err(unpacked_error(&path, error)),
+        }
     }
 
     /// `ros1`, `db3` or `mcap`; of a directory that of its files.
@@ -126,8 +127,8 @@ impl BagReader {
     /// How the part that was read so far is compressed: `none`, `lz4`, `bz2`, `zstd`
     /// for chunks, `file (zstd)` or `message (zstd)`; several where it is mixed.
     pub fn compression(&self) -> String {
-        if self.unpacked.is_some() {
-            return "file (zstd)".into();
+        if let Some((_, packed, _)) = &self.unpacked {
+            return format!("file ({packed})");
         }
         match &self.source {
             Source::Ros1(reader) => reader.compression(),
@@ -177,7 +178,7 @@ impl BagReader {
             Source::Directory(reader, _) => reader.next_message(),
         };
         match (message, &self.unpacked) {
-            (Err(error), Some((path, _))) => Err(unpacked_error(path, error)),
+            (Err(error), Some((path, ..))) => Err(unpacked_error(path, error)),
             (message, _) => message,
         }
     }

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::bag::BagReader;
 use crate::error::{BagError, Result};
+use crate::file::part_of;
 use crate::message::{Connection, RawMessage, Serialization};
 use crate::options::{Target, WriteOptions};
 use crate::transcode::Transcoder;
@@ -344,10 +345,8 @@ impl Part {
                 path: output.to_owned(),
             });
         }
-        let mut name = output.file_name().unwrap_or_default().to_owned();
-        name.push(format!(".{}.part", std::process::id()));
         Ok(Self {
-            path: output.with_file_name(name),
+            path: part_of(output).map_err(|e| BagError::io(output, "make a folder for", e))?,
             output: output.to_owned(),
             done: false,
         })

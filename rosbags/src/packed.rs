@@ -20,25 +20,32 @@ const MAX_MESSAGE: u64 = 1 << 30;
 const MAX_RATIO: u64 = 4096;
 const MARGIN: u64 = 64 << 20;
 
-/// Unpacks a file into a temporary one, which goes when the path is dropped.
-pub(crate) fn unpack_file(path: &Path) -> Result<TempPath> {
-    let (packed, cut) = unpack_damaged(path)?;
-    match cut {
-        Some(error) => Err(error),
-        None => Ok(packed),
+/// Unpacks a file into a temporary one, which goes when the path is dropped, and
+/// tells with what it was packed; `None` if it is not packed.
+pub(crate) fn unpack_file(path: &Path) -> Result<Option<(&'static str, TempPath)>> {
+    match unpack_damaged(path)? {
+        Some((_, _, Some(error))) => Err(error),
+        Some((packed, file, None)) => Ok(Some((packed, file))),
+        None => Ok(None),
     }
 }
 
+/// What a packed file is packed with, what is in it, and where it breaks off.
+pub(crate) type Damaged = (&'static str, TempPath, Option<BagError>);
+
 /// The same; where the data breaks off, what came before and the reason.
-pub(crate) fn unpack_damaged(path: &Path) -> Result<(TempPath, Option<BagError>)> {
+pub(crate) fn unpack_damaged(path: &Path) -> Result<Option<Damaged>> {
+    let source = unpack::open(path)?;
+    let Some(packed) = source.packed else {
+        return Ok(None);
+    };
     let size = std::fs::metadata(path)
         .map_err(|e| BagError::io(path, "stat", e))?
         .len();
     let limit = size.saturating_mul(MAX_RATIO).saturating_add(MARGIN);
     let mut out = NamedTempFile::with_prefix("saccade-")
         .map_err(|e| BagError::io(path, "unpack to a temporary file", e))?;
-    let packed = unpack::open(path)?;
-    let mut decoder = packed.source.take(limit + 1);
+    let mut decoder = source.source.take(limit + 1);
     let mut unpacked = 0u64;
     let mut piece = vec![0; 1 << 16];
     let mut broken = None;
@@ -64,7 +71,7 @@ pub(crate) fn unpack_damaged(path: &Path) -> Result<(TempPath, Option<BagError>)
             remedy: "if that is right, unpack it yourself".into(),
         });
     }
-    Ok((out.into_temp_path(), broken))
+    Ok(Some((packed, out.into_temp_path(), broken)))
 }
 
 /// Packs a file into `packed`, and removes it.

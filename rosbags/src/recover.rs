@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::convert::{ConvertReport, Pipeline};
 use crate::error::{BagError, Result};
-use crate::format::{Format, detect, is_packed};
+use crate::format::{Format, detect};
 use crate::mcap::McapSalvage;
 use crate::message::RawMessage;
 use crate::options::WriteOptions;
@@ -149,20 +149,17 @@ fn salvage(
     push: &mut dyn FnMut(RawMessage) -> Result<()>,
 ) -> std::result::Result<Losses, Stop> {
     let (format, _) = detect(path).map_err(Stop::Input)?;
-    let mut broken = None;
-    let unpacked = match is_packed(path).map_err(Stop::Input)? {
-        true => {
-            let (file, error) = packed::unpack_damaged(path).map_err(Stop::Input)?;
-            broken = error;
-            Some(file)
-        }
-        false => None,
-    };
-    let file: &Path = unpacked.as_deref().unwrap_or(path);
+    let unpacked = packed::unpack_damaged(path).map_err(Stop::Input)?;
     let mut losses = Losses::default();
-    if let Some(error) = broken {
-        losses.place(error.to_string());
-    }
+    let file = match &unpacked {
+        Some((_, file, broken)) => {
+            if let Some(error) = broken {
+                losses.place(error.to_string());
+            }
+            file
+        }
+        None => path,
+    };
     match format {
         Format::Ros1Bag => {
             let mut bag = Ros1Salvage::open(file).map_err(Stop::Input)?;

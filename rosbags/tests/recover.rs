@@ -15,7 +15,7 @@ use saccade_rosbags::{
 fn packet(seq: u64) -> EventPacket {
     EventPacket {
         seq,
-        events: (0..2000u64).map(|i| (i * seq >> 3) as u8).collect(),
+        events: (0..2000u64).map(|i| ((i * seq) >> 3) as u8).collect(),
         ..EventPacket::default()
     }
 }
@@ -226,7 +226,7 @@ fn write(path: &Path, options: &WriteOptions, n: u64) {
     let ros1 = path.extension().is_some_and(|e| e == "bag");
     for seq in 0..n {
         bag.write_raw(&message(seq, ros1)).expect("writes");
-        if seq % 50 == 49 && path.is_file() || ros1 && seq % 50 == 49 {
+        if seq % 50 == 49 && (ros1 || path.is_file()) {
             bag.flush().expect("flushes");
         }
     }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::{FileFigures, METADATA, Metadata};
 use crate::error::{BagError, Result};
-use crate::file::write;
+use crate::file::write_atomic;
 use crate::message::{Connection, RawMessage};
 use crate::options::{Compression, Storage, WriteOptions};
 use crate::packed;
@@ -89,7 +89,9 @@ impl DirectoryWriter {
             .push(pack(&self.dir, &self.name, number, &self.options, figures)?);
         merge_counts(&mut self.topics, topics);
         let metadata = metadata_of(&self.figures, self.topics, &self.options);
-        write(&self.dir.join(METADATA), metadata.to_text().as_bytes())
+        let path = self.dir.join(METADATA);
+        write_atomic(&path, metadata.to_text().as_bytes())
+            .map_err(|e| BagError::io(&path, "write", e))
     }
 
     /// Completes the file and begins the next, with the same topics.
