@@ -256,7 +256,10 @@ fn what_cyclonedds_publishes_is_recorded() {
         assert_eq!(sent.len(), 200);
         let got = messages_of(&bag, topic);
         assert_eq!(got.len(), 200, "{report}");
-        assert_eq!(qos_from_yaml(&got[0].connection.qos), [qos.depth(0)]);
+        assert_eq!(
+            qos_from_yaml(&got[0].connection.qos).expect("profiles"),
+            [qos.depth(0)]
+        );
         for (sent, got) in sent.iter().zip(&got) {
             assert_padded(&got.data, &unhex(sent["cdr"].as_str().expect("text")));
             assert!(got.publish_ns <= got.stamp_ns + 50_000_000, "{got:?}");
@@ -393,7 +396,7 @@ fn what_is_played_is_recorded_without_loss() {
             "its own pace, ten times faster: {span_ns}"
         );
     }
-    let qos = |topic| qos_from_yaml(&messages_of(&to, topic)[0].connection.qos);
+    let qos = |topic| qos_from_yaml(&messages_of(&to, topic)[0].connection.qos).expect("profiles");
     assert_eq!(qos("/number"), [Qos::LATCHED.depth(0)]);
     assert_eq!(messages_of(&to, "/clock").len(), 120);
 }
@@ -465,6 +468,13 @@ fn a_killed_recorder_leaves_what_it_has_written() {
         after.len(),
         before.len()
     );
+    let saved = folder.path().join("saved.mcap");
+    let recover = Command::new(env!("CARGO_BIN_EXE_saccade"))
+        .args(["bag", "recover", text(&to), text(&saved)])
+        .output();
+    let code = recover.expect("runs").status.code();
+    assert!(matches!(code, Some(0 | 3)), "{code:?}");
+    assert!(messages_of(&saved, "/number").len() * 3 >= before.len() - 3);
     for message in &after {
         let same = |m: &&RawMessage| message.data[4..].starts_with(&m.data[4..]);
         let known = sent
@@ -473,6 +483,55 @@ fn a_killed_recorder_leaves_what_it_has_written() {
             .any(|m| same(&m));
         assert!(known, "{message:?}");
     }
+}
+
+/// Recordings of every form hold what was played.
+#[test]
+fn recordings_of_every_form_are_made() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let from = folder.path().join("from.mcap");
+    let sent = three_topics(&from);
+    let known = ["/number", "/dvs/events"];
+    for (name, how, topics) in [
+        ("to.db3", &["--all"][..], 3),
+        (
+            "parts",
+            &["--all", "--split-size", "100K", "--compression", "file"],
+            3,
+        ),
+        // ROS 1 needs definitions.
+        ("to.bag", &known, 2),
+    ] {
+        let (to, domain) = (folder.path().join(name), free_domain());
+        let recorder = Recorder::start(domain, &to, how);
+        let mut args = vec!["bag", "play", text(&from), "--wait-subscribers", "1"];
+        args.extend(["--delay", "0", "--rate", "30"]);
+        if topics == 2 {
+            args.push("--topics");
+            args.extend(known);
+        }
+        json(&saccade(domain, &args).output().expect("runs"));
+        let report = recorder.stop();
+        assert_eq!(
+            report["topics"].as_array().map(Vec::len),
+            Some(topics),
+            "{report}"
+        );
+        for topic in known {
+            let got = messages_of(&to, topic);
+            assert_eq!(got.len(), 300, "{name}: {report}");
+            let sent: Vec<_> = sent.iter().filter(|m| m.topic() == topic).collect();
+            for (sent, got) in sent.iter().zip(&got) {
+                if got.connection.serialization == Serialization::Cdr {
+                    assert_padded(&got.data, &sent.data);
+                } else if topic == "/number" {
+                    assert_eq!(got.data, sent.data[4..]);
+                }
+            }
+        }
+    }
+    let parts = std::fs::read_dir(folder.path().join("parts")).expect("a folder");
+    assert!(parts.count() > 3, "several files and their metadata");
 }
 
 #[test]

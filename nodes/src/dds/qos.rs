@@ -6,6 +6,7 @@ use rustdds::policy::{
 use rustdds::{Duration, QosPolicies, QosPolicyBuilder};
 
 use crate::{Qos, Reliability};
+use saccade_rosbags::QosProfile;
 
 /// Messages that a reliable publisher may have under way, unacknowledged.
 const WINDOW: i32 = 1024;
@@ -95,81 +96,62 @@ pub fn common_qos(publishers: &[Qos], depth: usize) -> Qos {
     }
 }
 
-/// As rosbag2 writes an infinite time.
-const FOREVER: (i64, i64) = (9_223_372_036, 854_775_807);
-const NS_PER_S: i64 = 1_000_000_000;
+/// As rosbag2 writes an infinite time: seconds and nanoseconds.
+const FOREVER: (u64, u64) = (9_223_372_036, 854_775_807);
+const NS_PER_S: u64 = 1_000_000_000;
 
 /// The publishers' profiles as rosbag2 records them (YAML). A depth of 0 is
 /// written as an unknown history.
 pub fn qos_to_yaml(publishers: &[Qos]) -> String {
-    publishers
-        .iter()
-        .map(profile)
-        .collect::<Vec<_>>()
-        .join("\n")
+    let profiles: Vec<_> = publishers.iter().map(to_profile).collect();
+    QosProfile::to_text(&profiles)
 }
 
-fn profile(qos: &Qos) -> String {
-    let history = if qos.depth == 0 { 3 } else { 1 };
-    let reliability = match qos.reliability {
-        Reliability::Reliable => 1,
-        Reliability::BestEffort => 2,
-    };
-    let durability = if qos.transient_local { 1 } else { 2 };
-    let (forever_s, forever_ns) = FOREVER;
-    let (lifespan_s, lifespan_ns) = match qos.lifespan_ns {
-        Some(ns) => (ns / NS_PER_S, ns % NS_PER_S),
-        None => FOREVER,
-    };
-    format!(
-        "- history: {history}
-  depth: {}
-  reliability: {reliability}
-  durability: {durability}
-  deadline:
-    sec: {forever_s}
-    nsec: {forever_ns}
-  lifespan:
-    sec: {lifespan_s}
-    nsec: {lifespan_ns}
-  liveliness: 1
-  liveliness_lease_duration:
-    sec: {forever_s}
-    nsec: {forever_ns}
-  avoid_ros_namespace_conventions: false",
-        qos.depth
-    )
+/// The profiles in what rosbag2 recorded, of any version.
+///
+/// # Errors
+/// What in the text is no profile.
+pub fn qos_from_yaml(yaml: &str) -> Result<Vec<Qos>, String> {
+    let profiles = QosProfile::parse_list(yaml)?;
+    Ok(profiles.iter().map(from_profile).collect())
 }
 
-/// The profiles in what rosbag2 recorded, numbers (Humble) or words (Jazzy).
-/// Lines that say nothing about what a [`Qos`] holds are passed over.
-pub fn qos_from_yaml(yaml: &str) -> Vec<Qos> {
-    let mut profiles = Vec::new();
-    let (mut section, mut lifespan_s) = ("", 0);
-    for line in yaml.lines() {
-        let item = line.trim_start().strip_prefix("- ");
-        if item.is_some() {
-            profiles.push(Qos::DEFAULT);
-        }
-        let entry = item.unwrap_or(line).trim().split_once(':');
-        let (Some(qos), Some((key, value))) = (profiles.last_mut(), entry) else {
-            continue;
-        };
-        match (key, value.trim()) {
-            (name, "") => section = name,
-            ("reliability", "2" | "best_effort") => qos.reliability = Reliability::BestEffort,
-            ("durability", "1" | "transient_local") => qos.transient_local = true,
-            ("depth", depth) => qos.depth = depth.parse().unwrap_or(0),
-            ("sec", s) if section == "lifespan" => lifespan_s = s.parse().unwrap_or(FOREVER.0),
-            ("nsec", ns) if section == "lifespan" => {
-                let ns = ns.parse().unwrap_or(FOREVER.1);
-                let finite = (0..FOREVER.0).contains(&lifespan_s) && (0..NS_PER_S).contains(&ns);
-                qos.lifespan_ns = finite.then(|| lifespan_s * NS_PER_S + ns);
-            }
-            _ => {}
-        }
+fn to_profile(qos: &Qos) -> QosProfile {
+    QosProfile {
+        history: if qos.depth == 0 { 3 } else { 1 },
+        depth: qos.depth as u64,
+        reliability: match qos.reliability {
+            Reliability::Reliable => 1,
+            Reliability::BestEffort => 2,
+        },
+        durability: if qos.transient_local { 1 } else { 2 },
+        deadline: FOREVER,
+        lifespan: match qos.lifespan_ns.map(u64::try_from) {
+            Some(Ok(ns)) => (ns / NS_PER_S, ns % NS_PER_S),
+            _ => FOREVER,
+        },
+        liveliness: 1,
+        liveliness_lease_duration: FOREVER,
+        avoid_ros_namespace_conventions: false,
     }
-    profiles
+}
+
+fn from_profile(profile: &QosProfile) -> Qos {
+    let (sec, nsec) = profile.lifespan;
+    let lifespan_ns = sec
+        .checked_mul(NS_PER_S)
+        .and_then(|ns| ns.checked_add(nsec));
+    Qos {
+        reliability: match profile.reliability {
+            2 => Reliability::BestEffort,
+            _ => Reliability::Reliable,
+        },
+        depth: usize::try_from(profile.depth).unwrap_or(usize::MAX),
+        transient_local: profile.durability == 1,
+        // 0 is how Fast DDS writes none.
+        lifespan_ns: (lifespan_ns.filter(|ns| profile.lifespan < FOREVER && *ns > 0))
+            .and_then(|ns| i64::try_from(ns).ok()),
+    }
 }
 
 #[cfg(test)]
@@ -184,15 +166,10 @@ mod tests {
             Qos::DEFAULT.depth(0),
             Qos::DEFAULT.lifespan_ms(2500),
         ];
-        assert_eq!(qos_from_yaml(&qos_to_yaml(&profiles)), profiles);
-        let jazzy = "- history: keep_last\n  depth: 5\n  reliability: best_effort\n  durability: volatile\n";
-        let expected = Qos {
-            depth: 5,
-            ..Qos::SENSOR
-        };
-        assert_eq!(qos_from_yaml(jazzy), [expected]);
-        assert_eq!(qos_from_yaml(""), []);
-        assert_eq!(qos_from_yaml("depth: 3\n-\n- {}\n"), [Qos::DEFAULT]);
+        let text = qos_to_yaml(&profiles);
+        assert_eq!(qos_from_yaml(&text).expect("profiles"), profiles);
+        assert_eq!(qos_from_yaml("").expect("none"), []);
+        assert!(qos_from_yaml("depth: 3").is_err());
     }
 
     #[test]

@@ -6,6 +6,7 @@ mod info;
 mod play;
 #[cfg(feature = "dds")]
 mod record;
+mod write_args;
 
 use super::CliResult;
 

@@ -1,13 +1,13 @@
 //! `saccade bag play`: a recording, live again.
 
 use crate::cli::live::{NetworkArgs, PaceArgs, Player, QosArgs, Turn};
-use crate::cli::{CliError, CliResult, stop};
+use crate::cli::{CliError, CliResult, Context, stop};
 use saccade_msgs::builtin_interfaces::Time;
 use saccade_msgs::rosgraph_msgs::Clock;
 use saccade_msgs::{Message, registry, to_cdr};
 use saccade_nodes::dds::{common_qos, qos_from_yaml};
 use saccade_nodes::{Qos, Reliability};
-use saccade_rosbags::{BagReader, Connection, RawMessage, Serialization};
+use saccade_rosbags::{BagReader, Connection, RawMessage, Serialization, Transcoder};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -50,10 +50,10 @@ pub fn run(args: &PlayArgs) -> CliResult {
     let plan = Plan::new(args, &BagReader::open(&args.file)?.connections()?)?;
     let participant = args.network.join("saccade_bag_play")?;
     let mut player = Player::new(participant, pace);
-    let mut publishers = BTreeMap::new();
-    for (topic, planned) in &plan.topics {
+    let mut topics = BTreeMap::new();
+    for (topic, planned) in plan.topics {
         let number = player.publisher(&planned.name, &planned.type_name, planned.qos)?;
-        publishers.insert(topic.clone(), number);
+        topics.insert(topic, (number, planned));
     }
     let clock = match args.clock {
         Some(hz) => Some(Ticks {
@@ -64,7 +64,7 @@ pub fn run(args: &PlayArgs) -> CliResult {
     };
     if player.wait_for_subscribers() {
         while player.pace.next_round() {
-            play(args, &publishers, clock.as_ref(), &mut player)?;
+            play(args, &topics, clock.as_ref(), &mut player)?;
         }
     }
     player.finish().report(args.json)
@@ -81,6 +81,7 @@ struct Planned {
     name: String,
     type_name: String,
     qos: Qos,
+    way: Way,
 }
 
 impl Plan {
@@ -107,11 +108,14 @@ impl Plan {
             if !chosen || (args.clock.is_some() && name == CLOCK_TOPIC) {
                 continue;
             }
-            check_playable(connection)?;
+            let in_topic = || format!("topic {}", connection.topic);
             let planned = Planned {
                 name: name.clone(),
                 type_name: connection.type_name.clone(),
-                qos: args.qos.over(recorded_qos(&connection.qos)),
+                qos: args
+                    .qos
+                    .over(recorded_qos(&connection.qos).context(in_topic())?),
+                way: Way::of(connection).context(in_topic())?,
             };
             topics.insert(connection.topic.clone(), planned);
         }
@@ -129,29 +133,51 @@ fn remaps(arguments: &[String]) -> Result<BTreeMap<String, String>, CliError> {
 }
 
 /// As the publishers had it that were recorded; where nothing is known, reliable.
-fn recorded_qos(yaml: &str) -> Qos {
-    let profiles = qos_from_yaml(yaml);
+fn recorded_qos(yaml: &str) -> Result<Qos, CliError> {
+    let profiles = qos_from_yaml(yaml)
+        .map_err(|e| CliError::failed(format!("its QoS cannot be read: {e}")))?;
     let depth = profiles.iter().map(|qos| qos.depth).max().unwrap_or(0);
     let mut qos = common_qos(&profiles, depth.clamp(10, 1000));
-    if profiles
-        .iter()
-        .any(|p| p.reliability == Reliability::Reliable)
-    {
+    let reliable = |p: &Qos| p.reliability == Reliability::Reliable;
+    if profiles.iter().any(reliable) {
         // Subscribers of either kind match it.
         qos.reliability = Reliability::Reliable;
     }
-    qos
+    Ok(qos)
 }
 
-fn check_playable(connection: &Connection) -> Result<(), CliError> {
-    let known = registry::find(&connection.type_name).is_some_and(|entry| entry.ros1.is_some());
-    if connection.serialization == Serialization::Cdr || known {
-        return Ok(());
+/// How messages become what DDS carries, little-endian CDR.
+enum Way {
+    /// They are, or with the registry's help become it.
+    Cdr,
+    /// From ROS 1.
+    Ros1(Box<Transcoder>),
+}
+
+impl Way {
+    fn of(connection: &Connection) -> Result<Self, CliError> {
+        Ok(match connection.serialization {
+            Serialization::Cdr => Self::Cdr,
+            Serialization::Ros1 => {
+                Self::Ros1(Box::new(Transcoder::new(connection, Serialization::Cdr)?))
+            }
+        })
     }
-    Err(CliError::failed(format!(
-        "topic {}: how ROS 1's {} looks in ROS 2 is not known; leave it out with --topics",
-        connection.topic, connection.type_name
-    )))
+
+    fn go(&self, message: RawMessage) -> Result<Vec<u8>, CliError> {
+        let place = || format!("{} at {} ns", message.topic(), message.stamp_ns);
+        match (self, registry::find(message.type_name())) {
+            (Self::Ros1(transcoder), _) => {
+                let mut data = Vec::new();
+                (transcoder.transcode(&message.data, &mut data)).context(place())?;
+                Ok(data)
+            }
+            (Self::Cdr, Some(entry)) if message.data.starts_with(&[0, 0]) => {
+                (entry.cdr_to_cdr)(&message.data).context(place())
+            }
+            (Self::Cdr, _) => Ok(message.data),
+        }
+    }
 }
 
 /// The clock's share of a round.
@@ -163,7 +189,7 @@ struct Ticks {
 /// One round.
 fn play(
     args: &PlayArgs,
-    publishers: &BTreeMap<String, usize>,
+    topics: &BTreeMap<String, (usize, Planned)>,
     clock: Option<&Ticks>,
     player: &mut Player,
 ) -> Result<(), CliError> {
@@ -181,34 +207,16 @@ fn play(
             player.send(clock.publisher, to_cdr(&Clock { clock: time }))?;
             tick_ns = tick_ns.saturating_add(clock.period_ns.max(1));
         }
-        let Some(&publisher) = publishers.get(message.topic()) else {
+        let Some((publisher, planned)) = topics.get(message.topic()) else {
             continue;
         };
         match player.pace.wait(at_ns) {
             Turn::Skip => continue,
             Turn::End => break,
-            Turn::Send => player.send(publisher, little_endian_cdr(message)?)?,
+            Turn::Send => player.send(*publisher, planned.way.go(message)?)?,
         }
     }
     Ok(())
-}
-
-/// The message as DDS carries it.
-fn little_endian_cdr(message: RawMessage) -> Result<Vec<u8>, CliError> {
-    let entry = registry::find(message.type_name());
-    let converted = match (message.connection.serialization, entry) {
-        (Serialization::Cdr, Some(entry)) if message.data.starts_with(&[0, 0]) => {
-            (entry.cdr_to_cdr)(&message.data)
-        }
-        (Serialization::Ros1, Some(entry)) if let Some(ros1) = entry.ros1 => {
-            (ros1.to_cdr)(&message.data)
-        }
-        _ => return Ok(message.data),
-    };
-    converted.map_err(|e| {
-        let stamp_ns = message.stamp_ns;
-        CliError::from(e).context(format!("{} at {stamp_ns} ns", message.topic()))
-    })
 }
 
 #[cfg(test)]
@@ -218,10 +226,10 @@ mod tests {
 
     #[test]
     fn topics_have_the_qos_they_were_recorded_with() {
-        let played = |profiles: &[Qos]| recorded_qos(&qos_to_yaml(profiles));
+        let played = |profiles: &[Qos]| recorded_qos(&qos_to_yaml(profiles)).expect("profiles");
         assert_eq!(played(&[Qos::SENSOR]), Qos::SENSOR);
         assert_eq!(played(&[Qos::LATCHED]), Qos::LATCHED.depth(10));
         assert_eq!(played(&[Qos::SENSOR, Qos::LATCHED]), Qos::DEFAULT.depth(64));
-        assert_eq!(recorded_qos(""), Qos::DEFAULT);
+        assert_eq!(recorded_qos("").expect("nothing"), Qos::DEFAULT);
     }
 }

@@ -1,11 +1,11 @@
 //! `saccade bag record`: topics of the network into a file.
 
-mod queue;
 mod topics;
 
+use super::write_args::WriteArgs;
 use crate::cli::live::NetworkArgs;
 use crate::cli::{CliError, CliResult, Exit, print_json, print_line, stop};
-use queue::Queue;
+use saccade_rosbags::{BagRecorder, RecorderOptions};
 use serde::Serialize;
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
@@ -15,13 +15,15 @@ use topics::Topics;
 /// Arguments of `saccade bag record`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-    Ctrl-C ends the recording. If the process dies, everything is readable that was written more \
-    than --flush-ms before. Definitions are recorded of the types this program knows.\n\n\
+    Ctrl-C ends the recording. If the process dies, everything is readable that came more than \
+    --flush-ms before, if need be after `saccade bag recover`. Definitions are recorded of the types this program knows.\n\n\
     Examples:\n  \
     saccade bag record -o run.mcap --all\n  \
+    saccade bag record -o run --all --split-size 1G --compression file\n  \
     saccade bag record -o run.mcap /event_camera/events /joint_states --duration 60")]
 pub struct RecordArgs {
-    /// File to write, .mcap.
+    /// Recording to write: .mcap, .db3, .bag (ROS 1), or without extension a
+    /// rosbag2 directory.
     #[arg(long, short)]
     out: PathBuf,
     /// Topics to record; they may appear later.
@@ -35,6 +37,8 @@ pub struct RecordArgs {
     /// What was received is readable in the file after this many milliseconds.
     #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u64).range(1..=60_000))]
     flush_ms: u64,
+    #[command(flatten)]
+    write: WriteArgs,
     #[command(flatten)]
     network: NetworkArgs,
     /// One JSON document on stdout.
@@ -60,30 +64,28 @@ pub fn run(args: &RecordArgs) -> CliResult {
         }
         None => None,
     };
-    if args.out.symlink_metadata().is_ok() {
-        let path = args.out.display();
-        let text = format!("{path}: it exists already, and recordings are not written over");
-        return Err(CliError::usage(text));
-    }
     let stop = stop::on_ctrl_c()?;
-    let queue = Queue::create(&args.out, Duration::from_millis(args.flush_ms))?;
+    let options = RecorderOptions {
+        write: args.write.options(&args.out)?,
+        flush_every: Duration::from_millis(args.flush_ms),
+        ..RecorderOptions::default()
+    };
+    let serialization = options.write.serialization(&args.out)?;
+    let mut recorder = BagRecorder::create(&args.out, &options)?;
     let mut participant = args.network.join("saccade_bag_record")?;
-    let mut topics = Topics::new(&args.topics);
+    let mut topics = Topics::new(&args.topics, serialization);
     let mut looked: Option<Instant> = None;
-    while !stop.load(Ordering::Relaxed)
-        && end.is_none_or(|end| Instant::now() < end)
-        && !queue.has_failed()
-    {
+    while !stop.load(Ordering::Relaxed) && end.is_none_or(|end| Instant::now() < end) {
         if looked.is_none_or(|at| at.elapsed() >= LOOK) {
-            topics.follow(&mut participant)?;
+            topics.follow(&mut participant, &mut recorder)?;
             looked = Some(Instant::now());
         }
-        topics.take(&queue);
+        topics.take(&mut recorder)?;
         participant.wait(LOOK);
     }
     // What was acknowledged shall be recorded.
-    topics.take(&queue);
-    let dropped = queue.finish()?;
+    topics.take(&mut recorder)?;
+    let dropped = recorder.finish()?.dropped;
     let recorded = Recorded {
         file: args.out.display().to_string(),
         dropped,

@@ -1,12 +1,13 @@
 //! The topics that are recorded, and those yet to come.
 
 use super::RecordedTopic;
-use super::queue::Queue;
 use crate::cli::CliError;
 use saccade_msgs::registry;
 use saccade_nodes::Reliability;
 use saccade_nodes::dds::{DiscoveredTopic, Participant, Subscriber, common_qos, qos_to_yaml};
-use saccade_rosbags::{Connection, RawMessage, Serialization};
+use saccade_rosbags::{
+    BagRecorder, Connection, RawMessage, Serialization, TranscodeError, Transcoder,
+};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -17,6 +18,8 @@ const DEPTH: usize = 256;
 pub struct Topics {
     /// The topics asked for; empty: all.
     wanted: Vec<String>,
+    /// How messages are recorded.
+    serialization: Serialization,
     followed: BTreeMap<String, Followed>,
     /// What was warned of, once.
     warned: BTreeSet<String>,
@@ -25,20 +28,28 @@ pub struct Topics {
 struct Followed {
     subscriber: Subscriber,
     connection: Arc<Connection>,
+    /// Into ROS 1, where the recording is one.
+    transcoder: Option<Transcoder>,
     reliability: Reliability,
+    unreadable: u64,
 }
 
 impl Topics {
-    pub fn new(wanted: &[String]) -> Self {
+    pub fn new(wanted: &[String], serialization: Serialization) -> Self {
         Self {
             wanted: wanted.to_vec(),
+            serialization,
             followed: BTreeMap::new(),
             warned: BTreeSet::new(),
         }
     }
 
     /// Subscribes to what has appeared on the network.
-    pub fn follow(&mut self, participant: &mut Participant) -> Result<(), CliError> {
+    pub fn follow(
+        &mut self,
+        participant: &mut Participant,
+        recorder: &mut BagRecorder,
+    ) -> Result<(), CliError> {
         for topic in participant.topics() {
             let wanted = self.wanted.is_empty() || self.wanted.contains(&topic.name);
             if !wanted || topic.publishers.is_empty() {
@@ -46,10 +57,14 @@ impl Topics {
             }
             match self.followed.get(&topic.name) {
                 Some(followed) => self.warn(&topic, misfit(followed, &topic)),
-                None => {
-                    let followed = Followed::new(&topic, participant)?;
-                    self.followed.insert(topic.name, followed);
-                }
+                None => match recorded(&topic, self.serialization) {
+                    Ok((connection, transcoder)) => {
+                        recorder.add_connection(Arc::clone(&connection))?;
+                        let followed = Followed::new(&topic, connection, transcoder, participant)?;
+                        self.followed.insert(topic.name, followed);
+                    }
+                    Err(why) => self.warn(&topic, Some(format!("cannot be recorded: {why}"))),
+                },
             }
         }
         Ok(())
@@ -66,18 +81,30 @@ impl Topics {
     }
 
     /// Takes what has come.
-    pub fn take(&mut self, queue: &Queue) {
+    pub fn take(&mut self, recorder: &mut BagRecorder) -> Result<(), CliError> {
         for followed in self.followed.values_mut() {
             while let Some(message) = followed.subscriber.take() {
-                queue.push(RawMessage {
+                let data = match &followed.transcoder {
+                    None => message.cdr,
+                    Some(transcoder) => {
+                        let mut data = Vec::new();
+                        if transcoder.transcode(&message.cdr, &mut data).is_err() {
+                            followed.unreadable += 1;
+                            continue;
+                        }
+                        data
+                    }
+                };
+                recorder.push(RawMessage {
                     connection: Arc::clone(&followed.connection),
                     stamp_ns: message.received_ns,
                     publish_ns: message.published_ns.unwrap_or(message.received_ns),
                     sequence: message.sequence as u32,
-                    data: message.cdr,
-                });
+                    data,
+                })?;
             }
         }
+        Ok(())
     }
 
     pub fn report(&self) -> Vec<RecordedTopic> {
@@ -86,8 +113,8 @@ impl Topics {
             RecordedTopic {
                 topic: followed.connection.topic.clone(),
                 r#type: followed.connection.type_name.clone(),
-                messages: counts.received,
-                lost: counts.lost + counts.unreadable,
+                messages: counts.received - followed.unreadable,
+                lost: counts.lost + counts.unreadable + followed.unreadable,
             }
         };
         self.followed.values().map(report).collect()
@@ -95,32 +122,52 @@ impl Topics {
 }
 
 impl Followed {
-    fn new(topic: &DiscoveredTopic, participant: &mut Participant) -> Result<Self, CliError> {
+    fn new(
+        topic: &DiscoveredTopic,
+        connection: Arc<Connection>,
+        transcoder: Option<Transcoder>,
+        participant: &mut Participant,
+    ) -> Result<Self, CliError> {
         let qos = common_qos(&topic.publishers, DEPTH);
         let subscriber = participant.subscribe(&topic.name, &topic.type_name, qos)?;
-        let definition = registry::definition_of(&topic.type_name);
         eprintln!("recording {} ({})", topic.name, topic.type_name);
-        if definition.is_none() {
+        if connection.definition_encoding.is_empty() {
             eprintln!(
                 "note: {}: the definition of {} is not known here, and not recorded",
                 topic.name, topic.type_name
             );
         }
-        let connection = Connection {
-            topic: topic.name.clone(),
-            type_name: topic.type_name.clone(),
-            definition_encoding: definition.as_ref().map_or("", |_| "ros2msg").to_owned(),
-            definition: definition.unwrap_or_default(),
-            serialization: Serialization::Cdr,
-            qos: qos_to_yaml(&topic.publishers),
-            md5: String::new(),
-        };
         Ok(Self {
             subscriber,
-            connection: Arc::new(connection),
+            connection,
+            transcoder,
             reliability: qos.reliability,
+            unreadable: 0,
         })
     }
+}
+
+/// The topic as the recording describes it, and what turns its messages into that.
+fn recorded(
+    topic: &DiscoveredTopic,
+    serialization: Serialization,
+) -> Result<(Arc<Connection>, Option<Transcoder>), TranscodeError> {
+    let definition = registry::definition_of(&topic.type_name);
+    let connection = Connection {
+        topic: topic.name.clone(),
+        type_name: topic.type_name.clone(),
+        definition_encoding: definition.as_ref().map_or("", |_| "ros2msg").to_owned(),
+        definition: definition.unwrap_or_default(),
+        serialization: Serialization::Cdr,
+        qos: qos_to_yaml(&topic.publishers),
+        md5: String::new(),
+    };
+    if serialization == Serialization::Cdr {
+        return Ok((Arc::new(connection), None));
+    }
+    let transcoder = Transcoder::new(&connection, serialization)?;
+    let connection = Arc::new(transcoder.connection().clone());
+    Ok((connection, Some(transcoder)))
 }
 
 /// Why publishers of this topic are not received.
