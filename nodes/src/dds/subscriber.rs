@@ -29,6 +29,7 @@ pub struct SubscriberCounts {
     pub received: u64,
     /// Messages missing in the publishers' numbers since the first of each: not
     /// sent again, or pushed out of the queue because they were not taken in time.
+    /// What was not taken when its publisher left is not among them: nothing tells.
     pub lost: u64,
     /// Messages that are nothing DDS can hand over.
     pub unreadable: u64,

@@ -10,6 +10,10 @@ use std::time::{Duration, Instant};
 /// Subscribers get this long to acknowledge the last messages.
 const LAST_WORD: Duration = Duration::from_secs(5);
 
+/// Then they get this long to take them: a subscriber over `rustdds` loses what it has
+/// acknowledged and not yet taken when the publisher leaves.
+const FAREWELL: Duration = Duration::from_secs(1);
+
 /// Publishers on the network, and the pace they follow.
 pub struct Player {
     pub pace: Pace,
@@ -87,13 +91,16 @@ impl Player {
     }
 
     /// Waits until subscribers have everything.
-    pub fn finish(self) -> Played {
+    pub fn finish(mut self) -> Played {
         let wall_s = self.begun.elapsed().as_secs_f64();
         let mut unacknowledged = Vec::new();
         for publisher in &self.publishers {
             if !publisher.wait_acknowledged(LAST_WORD) {
                 unacknowledged.push(publisher.topic().to_owned());
             }
+        }
+        if self.publishers.iter_mut().any(|p| p.matched() > 0) {
+            std::thread::sleep(FAREWELL);
         }
         let late = &self.pace.late_us;
         Played {
