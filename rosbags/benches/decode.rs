@@ -7,13 +7,12 @@
 //! that a noisy machine is noisy for both; best of each, and their ratio, after
 //! comparing every event. Then criterion measures the decoders one by one.
 
-mod streams;
-
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group};
 use saccade_msgs::Event;
+use saccade_rosbags::events::synthetic::{Kind, stream};
 use saccade_rosbags::events::{
     DatDecoder, EventBatch, Evt2Decoder, Evt3Decoder, Evt21Decoder, Geometry, HalfOrder,
     PacketDecoder, PacketView, mono_packet,
@@ -112,21 +111,21 @@ fn one(
 
 fn bench(criterion: &mut Criterion) {
     for (name, (bytes, n)) in [
-        ("evt3 sparse", streams::evt3_sparse(EVENTS, SEED)),
-        ("evt3 dense", streams::evt3_dense(EVENTS, SEED)),
+        ("evt3 sparse", stream(Kind::Evt3Sparse, EVENTS, SEED)),
+        ("evt3 dense", stream(Kind::Evt3Dense, EVENTS, SEED)),
     ] {
         let mut d = Evt3Decoder::new(SENSOR);
         one(criterion, name, &bytes, n, |b, out| d.decode(b, out));
     }
     for (name, mean_us) in [("evt2, 0.2 Mev/s", 5), ("evt2, 1 Mev/s", 1)] {
-        let bytes = streams::evt2(EVENTS, mean_us, SEED);
+        let (bytes, _) = stream(Kind::Evt2 { mean_us }, EVENTS, SEED);
         let mut d = Evt2Decoder::new(SENSOR);
         one(criterion, name, &bytes, EVENTS, |b, out| d.decode(b, out));
     }
-    let (bytes, n) = streams::evt21(EVENTS / 4, SEED);
+    let (bytes, n) = stream(Kind::Evt21, EVENTS, SEED);
     let mut d = Evt21Decoder::new(SENSOR, HalfOrder::LittleEndian);
     one(criterion, "evt21", &bytes, n, |b, out| d.decode(b, out));
-    let bytes = streams::dat(EVENTS, SEED);
+    let (bytes, _) = stream(Kind::Dat, EVENTS, SEED);
     let mut d = DatDecoder::new(SENSOR);
     one(criterion, "dat", &bytes, EVENTS, |b, out| d.decode(b, out));
 
@@ -147,9 +146,9 @@ fn bench(criterion: &mut Criterion) {
 criterion_group!(benches, bench);
 
 fn main() {
-    let (sparse, n) = streams::evt3_sparse(EVENTS, SEED);
+    let (sparse, n) = stream(Kind::Evt3Sparse, EVENTS, SEED);
     against_evt3("sparse", &sparse, n);
-    let (dense, n) = streams::evt3_dense(EVENTS, SEED);
+    let (dense, n) = stream(Kind::Evt3Dense, EVENTS, SEED);
     against_evt3("dense", &dense, n);
     benches();
     Criterion::default().configure_from_args().final_summary();

@@ -31,6 +31,7 @@ mod packet_source;
 mod prophesee;
 mod raw_file;
 mod source;
+pub mod synthetic;
 mod text;
 mod words;
 mod write;
@@ -199,6 +200,3 @@ impl EventError {
 
 #[cfg(test)]
 mod portable_tests;
-#[cfg(test)]
-#[path = "../../benches/streams.rs"]
-mod streams;

@@ -3,7 +3,7 @@
 
 use proptest::prelude::*;
 
-use super::streams::{self, Random};
+use super::synthetic::{Kind, Random, stream};
 use super::*;
 
 const SENSOR: Geometry = Geometry {
@@ -75,8 +75,8 @@ proptest! {
     #[test]
     fn evt3(seed: u64, dense: bool, odd in prop_oneof![Just(0u64), 0u64..5, 0u64..300], sensor in sensors()) {
         let random = &mut Random(seed);
-        let make = if dense { streams::evt3_dense } else { streams::evt3_sparse };
-        let mut bytes = make(2000, seed).0;
+        let kind = if dense { Kind::Evt3Dense } else { Kind::Evt3Sparse };
+        let mut bytes = stream(kind, 2000, seed).0;
         disturb(&mut bytes, 2, odd, random);
         same!(Evt3Decoder, Evt3Decoder::new(sensor), &bytes, random);
     }
@@ -87,8 +87,8 @@ proptest! {
         let random = &mut Random(seed);
         let mut bytes = Vec::new();
         for (i, &n) in lengths.iter().enumerate() {
-            let make = if i % 2 == 0 { streams::evt3_dense } else { streams::evt3_sparse };
-            bytes.extend_from_slice(&make(n, seed + i as u64).0);
+            let kind = if i % 2 == 0 { Kind::Evt3Dense } else { Kind::Evt3Sparse };
+            bytes.extend_from_slice(&stream(kind, n, seed.wrapping_add(i as u64)).0);
         }
         same!(Evt3Decoder, Evt3Decoder::new(SENSOR), &bytes, random);
     }
@@ -113,7 +113,7 @@ proptest! {
     #[test]
     fn evt2(seed: u64, mean_us in 0u64..50, odd in prop_oneof![Just(0u64), 0u64..5, 0u64..300], sensor in sensors()) {
         let random = &mut Random(seed);
-        let mut bytes = streams::evt2(2000, mean_us, seed);
+        let mut bytes = stream(Kind::Evt2 { mean_us }, 2000, seed).0;
         disturb(&mut bytes, 4, odd, random);
         same!(Evt2Decoder, Evt2Decoder::new(sensor), &bytes, random);
     }
@@ -121,7 +121,7 @@ proptest! {
     #[test]
     fn evt21(seed: u64, odd in prop_oneof![Just(0u64), 0u64..5, 0u64..300], sensor in sensors()) {
         let random = &mut Random(seed);
-        let mut bytes = streams::evt21(500, seed).0;
+        let mut bytes = stream(Kind::Evt21, 2000, seed).0;
         disturb(&mut bytes, 8, odd, random);
         same!(Evt21Decoder, Evt21Decoder::new(sensor, HalfOrder::LittleEndian), &bytes, random);
         bytes.as_chunks_mut::<8>().0.iter_mut().for_each(|w| w.rotate_left(4));
@@ -131,7 +131,7 @@ proptest! {
     #[test]
     fn dat(seed: u64, odd in prop_oneof![Just(0u64), 0u64..5, 0u64..300], sensor in sensors()) {
         let random = &mut Random(seed);
-        let mut bytes = streams::dat(2000, seed);
+        let mut bytes = stream(Kind::Dat, 2000, seed).0;
         disturb(&mut bytes, 8, odd, random);
         same!(DatDecoder, DatDecoder::new(sensor), &bytes, random);
     }
