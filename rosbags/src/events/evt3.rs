@@ -416,7 +416,14 @@ impl Evt3Encoder {
             return;
         }
         let mut told = self.time.map(|(high, _)| high);
-        // Whole rounds are told by steps that a decoder cannot misread.
+        // Decoders differ in what they take for a new round of the clock; the last
+        // TIME_HIGH followed by the first, as sensors send them, all of them do.
+        while told.unwrap_or(0) / HIGHS < high / HIGHS {
+            put(out, TIME_HIGH, (HIGHS - 1) as u16);
+            put(out, TIME_HIGH, 0);
+            told = Some((told.unwrap_or(0) / HIGHS + 1) * HIGHS);
+        }
+        // Long silences are told by steps that a decoder cannot misread.
         while high > told.unwrap_or(0) + HALF_HIGH {
             let next = told.unwrap_or(0) + HALF_HIGH;
             put(out, TIME_HIGH, (next & 0xFFF) as u16);

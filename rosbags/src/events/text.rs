@@ -110,9 +110,15 @@ fn fields(line: &str) -> impl Iterator<Item = &str> {
 }
 
 fn header(line: &str) -> Option<Columns> {
-    let names: Vec<_> = fields(line)
-        .map(|f| f.trim_matches('"').to_ascii_lowercase())
-        .collect();
+    // Some put the sensor's size behind a name: `x@640`.
+    let name = |f: &str| {
+        f.split('@')
+            .next()
+            .unwrap_or(f)
+            .trim_matches('"')
+            .to_ascii_lowercase()
+    };
+    let names: Vec<_> = fields(line).map(name).collect();
     let find = |known: &[&str]| names.iter().position(|n| known.contains(&n.as_str()));
     Some(Columns {
         t: find(T_NAMES)?,
