@@ -234,7 +234,7 @@ impl PacketDecoder {
             return false;
         }
         if seq > last + 1 {
-            counts.lost += seq - last - 1;
+            counts.lost = counts.lost.saturating_add(seq - last - 1);
             if let Some(stream) = &mut self.stream {
                 stream.codec.resync();
             }
