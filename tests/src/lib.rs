@@ -1,5 +1,7 @@
 //! Tests that cross crates stand in `tests/`; this library is what they share.
 
+pub mod parsers;
+
 use std::net::{Ipv4Addr, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -1,0 +1,365 @@
+//! Well-formed inputs of every parser, made here from a fixed seed: what hunts for
+//! bad inputs start from, and nothing of anyone's recordings.
+
+use std::path::Path;
+
+use saccade_engine::models::classifier::Classifier;
+use saccade_engine::models::config::ClassifierConfig;
+use saccade_msgs::builtin_interfaces::Time;
+use saccade_msgs::dvs_msgs::EventArray;
+use saccade_msgs::event_camera_msgs::EventPacket;
+use saccade_msgs::registry::ENTRIES;
+use saccade_msgs::std_msgs::Header;
+use saccade_msgs::{Event, Message, to_cdr, to_ros1};
+use saccade_rosbags::events::synthetic::Random;
+use saccade_rosbags::events::{
+    Aedat4Compression, Evt2Encoder, Evt3Encoder, Geometry, RawEncoding, encode_mono, mono_packet,
+    write_aedat3, write_aedat4, write_event_stream, write_nmnist, write_npy, write_raw_file,
+    write_text,
+};
+use saccade_rosbags::{BagWriter, Connection, Ros1Compression, Ros1Writer};
+
+use crate::repository;
+
+const SENSOR: Geometry = Geometry {
+    width: 34,
+    height: 34,
+};
+
+/// A few events: single ones, a dense row, a silence.
+fn events() -> Vec<Event> {
+    let mut random = Random(1);
+    let mut t_us = 3;
+    let mut events = Vec::new();
+    for i in 0..40 {
+        t_us += [0, 7, 300, 70_000][random.below(4) as usize];
+        let (x, y, on) = (random.below(34) as u16, random.below(34) as u16, i % 3 == 0);
+        let row = if i % 10 == 0 { 0..34 } else { x..x + 1 };
+        events.extend(row.map(|x| Event { t_us, x, y, on }));
+    }
+    events
+}
+
+/// The bytes of a file that `write` writes.
+fn bytes_of(name: &str, write: impl FnOnce(&Path)) -> Vec<u8> {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join(name);
+    write(&path);
+    std::fs::read(path).expect("reads")
+}
+
+/// Streams, each behind the two bytes that take sensor and cuts.
+fn streams(all: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
+    let mut random = Random(2);
+    all.into_iter()
+        .flat_map(|stream| {
+            [0, 1, 2].map(|choice| [&[choice, random.below(256) as u8], &stream[..]].concat())
+        })
+        .collect()
+}
+
+/// Words of all kinds.
+fn words(bytes: u32, kinds: &[u64]) -> Vec<u8> {
+    let mut random = Random(bytes.into());
+    let (bits, mut stream) = (8 * bytes, Vec::new());
+    for i in 0..60 {
+        let kind = kinds[i % kinds.len()] << (bits - 4);
+        let word = kind | random.below(1 << (bits - 4));
+        stream.extend_from_slice(&word.to_le_bytes()[..bytes as usize]);
+    }
+    stream
+}
+
+/// EVT2.
+pub fn evt2() -> Vec<Vec<u8>> {
+    let mut encoded = Vec::new();
+    Evt2Encoder::new()
+        .encode(&events(), &mut encoded)
+        .expect("fits");
+    streams(vec![encoded, words(4, &[8, 0, 1, 0xA, 1, 0xE, 0xF, 3])])
+}
+
+/// EVT2.1.
+pub fn evt21() -> Vec<Vec<u8>> {
+    streams(vec![words(8, &[8, 0, 1, 0xA, 1, 0xE, 0xF, 3])])
+}
+
+/// EVT3.
+pub fn evt3() -> Vec<Vec<u8>> {
+    let mut encoded = Vec::new();
+    Evt3Encoder::new()
+        .encode(&events(), &mut encoded)
+        .expect("fits");
+    let kinds = [8, 6, 0, 2, 3, 4, 4, 5, 6, 2, 2, 0xA, 8, 7, 0xD, 0xE, 0xF, 1];
+    streams(vec![encoded, words(2, &kinds)])
+}
+
+/// The events of DAT.
+pub fn dat() -> Vec<Vec<u8>> {
+    streams(vec![words(8, &[0, 1])])
+}
+
+/// Packets of every encoding.
+pub fn packets() -> Vec<Vec<u8>> {
+    let mut mono = Vec::new();
+    encode_mono(&events(), 0, &mut mono).expect("fits");
+    let kinds = [0, 1, 2, 4, 5, 3, 8, 6];
+    let streams = [
+        words(2, &kinds),
+        words(4, &kinds),
+        words(8, &kinds),
+        mono,
+        words(8, &[0, 1]),
+        words(2, &[0, 1, 3, 2, 3, 4, 5, 5]),
+    ];
+    let packets = |(encoding, stream): (usize, Vec<u8>)| {
+        let pieces = stream.chunks(100).enumerate().flat_map(|(i, piece)| {
+            let head = [
+                encoding as u8 | [0, 0x20, 0x10][i % 3],
+                1,
+                piece.len() as u8,
+            ];
+            [&head[..], piece].concat()
+        });
+        pieces.collect()
+    };
+    streams.into_iter().enumerate().map(packets).collect()
+}
+
+fn raw(encoding: RawEncoding) -> Vec<u8> {
+    bytes_of("a.raw", |path| {
+        write_raw_file(path, encoding, SENSOR, &events()).expect("writes");
+    })
+}
+
+/// RAW of all kinds, and DAT.
+pub fn file_raw() -> Vec<Vec<u8>> {
+    let with_head = |head: &[u8], words: Vec<u8>| [head, &words].concat();
+    let evt21 = words(8, &[8, 0, 1, 0xA]);
+    vec![
+        raw(RawEncoding::Evt2),
+        raw(RawEncoding::Evt3),
+        with_head(
+            b"% format EVT21;height=720;width=1280\n% end\n",
+            evt21.clone(),
+        ),
+        with_head(b"% evt 2.1\n% endianness legacy\n", evt21),
+        with_head(
+            b"% Data file containing CD events.\n% Version 2\n% Height 34\n% Width 34\n\x0C\x08",
+            words(8, &[0, 1]),
+        ),
+    ]
+}
+
+/// AEDAT 2.
+pub fn file_aedat2() -> Vec<Vec<u8>> {
+    let file = |camera: &str| {
+        let head = format!("#!AER-DAT2.0\r\n# AEChip: {camera}\r\n");
+        let mut random = Random(3);
+        let records = (0..40u32).flat_map(|t| {
+            let address = random.below(1 << 15) as u32;
+            [address.to_be_bytes(), (t * 100).to_be_bytes()].concat()
+        });
+        head.into_bytes().into_iter().chain(records).collect()
+    };
+    vec![file("DVS128"), file("Davis346red")]
+}
+
+/// AEDAT 3.1.
+pub fn file_aedat3() -> Vec<Vec<u8>> {
+    let file = bytes_of("a.aedat", |path| {
+        write_aedat3(path, SENSOR, &events()).expect("writes");
+    });
+    vec![file]
+}
+
+/// AEDAT 4, of each packing.
+pub fn file_aedat4() -> Vec<Vec<u8>> {
+    use Aedat4Compression::{Lz4, None, Zstd};
+    let file = |packing| {
+        bytes_of("a.aedat4", |path| {
+            write_aedat4(path, packing, SENSOR, &events()).expect("writes");
+        })
+    };
+    [None, Lz4, Zstd].map(file).to_vec()
+}
+
+/// Event Stream.
+pub fn file_es() -> Vec<Vec<u8>> {
+    let file = bytes_of("a.es", |path| {
+        write_event_stream(path, SENSOR, &events()).expect("writes");
+    });
+    vec![file]
+}
+
+/// N-MNIST.
+pub fn file_nmnist() -> Vec<Vec<u8>> {
+    let file = bytes_of("a.bin", |path| {
+        write_nmnist(path, &events()).expect("writes");
+    });
+    vec![file, vec![1, 240, 0, 0, 0, 3, 4, 0x80, 1, 2]]
+}
+
+/// Lines of text.
+pub fn file_text() -> Vec<Vec<u8>> {
+    let file = bytes_of("a.csv", |path| write_text(path, &events()).expect("writes"));
+    let seconds = b"# comment\nx,y,polarity,timestamp\n1 2 on 0.5\n3;4;-1;1e0\n\n5\t6\tTrue\t1.5\n";
+    vec![file, seconds.to_vec()]
+}
+
+/// NumPy arrays.
+pub fn file_npy() -> Vec<Vec<u8>> {
+    let file = bytes_of("a.npy", |path| write_npy(path, &events()).expect("writes"));
+    vec![file]
+}
+
+fn event_packets() -> [EventPacket; 3] {
+    [0, 1, 2].map(|seq| mono_packet(&events()[..20], 0, SENSOR, seq, "cam").expect("fits"))
+}
+
+fn event_array() -> EventArray {
+    let event = |e: &Event| saccade_msgs::dvs_msgs::Event {
+        x: e.x,
+        y: e.y,
+        ts: Time::from_ns(e.t_us as i64 * 1000),
+        polarity: e.on,
+    };
+    EventArray {
+        header: Header::default(),
+        height: 34,
+        width: 34,
+        events: events()[..20].iter().map(event).collect(),
+    }
+}
+
+/// ROS 1 bags, of each compression.
+pub fn bag_ros1() -> Vec<Vec<u8>> {
+    use Ros1Compression::{Bz2, Lz4, None};
+    let file = |compression| {
+        bytes_of("a.bag", |path| {
+            let mut bag = Ros1Writer::create(path, compression).expect("creates");
+            let connection = Connection::ros1::<EventPacket>("/events");
+            for (stamp_ns, packet) in (5..).zip(event_packets()) {
+                let written = bag.write_raw(&connection, stamp_ns, &to_ros1(&packet));
+                written.expect("writes");
+            }
+            bag.finish().expect("finishes");
+        })
+    };
+    let arrays = bytes_of("a.bag", |path| {
+        let mut bag = BagWriter::create(path).expect("creates");
+        bag.write("/events", 5, &event_array()).expect("writes");
+        bag.finish().expect("finishes");
+    });
+    vec![file(None), file(Bz2), file(Lz4), arrays]
+}
+
+/// MCAP.
+pub fn bag_mcap() -> Vec<Vec<u8>> {
+    let file = bytes_of("a.mcap", |path| {
+        let mut bag = BagWriter::create(path).expect("creates");
+        for (stamp_ns, packet) in (5..).zip(event_packets()) {
+            bag.write("/events", stamp_ns, &packet).expect("writes");
+        }
+        bag.finish().expect("finishes");
+    });
+    vec![file]
+}
+
+/// rosbag2 SQLite.
+pub fn bag_sqlite() -> Vec<Vec<u8>> {
+    let schema = "PRAGMA page_size = 512;
+        CREATE TABLE topics(id INTEGER PRIMARY KEY, name TEXT NOT NULL, type TEXT NOT NULL,
+            serialization_format TEXT NOT NULL, offered_qos_profiles TEXT NOT NULL);
+        CREATE TABLE messages(id INTEGER PRIMARY KEY, topic_id INTEGER NOT NULL,
+            timestamp INTEGER NOT NULL, data BLOB NOT NULL);";
+    let file = bytes_of("a.db3", |path| {
+        let database = rusqlite::Connection::open(path).expect("creates");
+        database.execute_batch(schema).expect("creates");
+        let topic = "INSERT INTO topics VALUES (1, '/events', ?1, 'cdr', '')";
+        database
+            .execute(topic, [EventPacket::TYPE_NAME])
+            .expect("writes");
+        for packet in event_packets() {
+            let message = "INSERT INTO messages (topic_id, timestamp, data) VALUES (1, 5, ?1)";
+            let written = database.execute(message, [to_cdr(&packet)]);
+            written.expect("writes");
+        }
+    });
+    vec![file]
+}
+
+/// A message of every type, and some with contents.
+pub fn messages() -> Vec<Vec<u8>> {
+    let kind = |name: &str| ENTRIES.iter().position(|e| e.type_name == name);
+    let of = |name: &str, body: Vec<u8>| {
+        let kind = kind(name).expect("a type of the registry") as u8;
+        [vec![kind], body].concat()
+    };
+    let empty = (0..ENTRIES.len()).map(|kind| [&[kind as u8, 0, 1, 0, 0][..], &[0; 400]].concat());
+    let packet = &event_packets()[0];
+    let full = [
+        of(EventPacket::TYPE_NAME, to_cdr(packet)),
+        of(EventPacket::TYPE_NAME, to_ros1(packet)),
+        of(EventArray::TYPE_NAME, to_cdr(&event_array())),
+        of(EventArray::TYPE_NAME, to_ros1(&event_array())),
+    ];
+    empty.chain(full).collect()
+}
+
+/// Launch files.
+pub fn launch_file() -> Vec<Vec<u8>> {
+    let grasp = std::fs::read(repository("launch/grasp.launch.xml")).expect("reads");
+    let all = br#"<launch>
+  <arg name="a" default="$(eval '1 + 2 * 3 &lt;= 7 and not False')" description="d"/>
+  <let name="b" value="$(env HOME x)$(var a)"/>
+  <group scoped="true" if="$(var a)"><push_ros_namespace namespace="n"/>
+    <node pkg="saccade_nodes" exec="dvs_ingest" name="$(anon x)" args="--ros-args -p out:=8 -r a:=b" respawn="true">
+      <param name="p"><param name="q" value="1.5" type="float"/></param>
+      <remap from="events" to="/e"/><env name="E" value="1"/></node></group>
+  <log message="$(dirname) $(filename)" level="info"/></launch>"#;
+    vec![grasp, all.to_vec()]
+}
+
+/// Parameter files.
+pub fn params_file() -> Vec<Vec<u8>> {
+    let file = b"/**:\n  ros__parameters:\n    out: 8\n    deep:\n      list: [1, 2.5, true, \"x\"]\n/a/n:\n  ros__parameters: {window: 64}\n";
+    vec![file.to_vec()]
+}
+
+/// Lines of parameters.
+pub fn parameters() -> Vec<Vec<u8>> {
+    let of = |interface: &saccade_nodes::Interface| {
+        let line = |p: &saccade_nodes::ParameterDecl| format!("{} {:?}\n", p.name, p.range);
+        interface.parameters.iter().map(line).collect::<String>()
+    };
+    let all = saccade_nodes::registry::interfaces().map(|i| of(i).into_bytes());
+    let values = b"out 8\nwindow -1\nattention true\nhistory 1e3\nout nan\nperiod:=0.5\n";
+    all.chain([values.to_vec()]).collect()
+}
+
+/// Worlds: the grasping table, and a small one.
+pub fn world() -> Vec<Vec<u8>> {
+    let table = std::fs::read(repository("worlds/grasp_table.sdf")).expect("reads");
+    let small = br#"<?xml version="1.0"?><sdf version="1.7"><world name="w"><gravity>0 0 -9.8</gravity>
+<model name="m"><pose>0 0 1 0 0 0</pose><static>false</static><link name="l"><inertial><mass>1</mass>
+<inertia><ixx>1</ixx><iyy>1</iyy><izz>1</izz></inertia></inertial>
+<collision name="c"><geometry><box><size>1 1 1</size></box></geometry></collision>
+<visual name="v"><geometry><sphere><radius>0.5</radius></sphere></geometry></visual></link>
+<link name="k"/><joint name="j" type="revolute"><parent>l</parent><child>k</child>
+<axis><xyz>0 0 1</xyz><limit><lower>-1</lower><upper>1</upper></limit></axis></joint></model></world></sdf>"#;
+    vec![table, small.to_vec()]
+}
+
+/// Weights of a small classifier.
+pub fn weights() -> Vec<Vec<u8>> {
+    let config = ClassifierConfig {
+        n_in: 8,
+        n_lif: 2,
+        n_alif: 2,
+        n_out: 2,
+        ..ClassifierConfig::default()
+    };
+    let classifier = Classifier::new(config, 1).expect("in range");
+    vec![classifier.to_bytes().expect("finite")]
+}
