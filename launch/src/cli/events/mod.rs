@@ -3,6 +3,7 @@
 mod bench;
 mod convert;
 mod frames;
+mod generate;
 mod info;
 #[cfg(feature = "dds")]
 mod play;
@@ -30,8 +31,11 @@ enum EventsCommand {
     /// Write a recording in another format, in whole or in part, and say what that
     /// format cannot.
     Convert(convert::ConvertArgs),
-    /// How fast a recording can be read and decoded: best time of several, one core.
+    /// How fast a recording can be read, decoded and turned into spikes, against other
+    /// readers and the machine's memory: best time of several, one core.
     Bench(bench::BenchArgs),
+    /// Write a large file of synthetic events, to measure with.
+    Generate(generate::GenerateArgs),
     /// Pictures of a recording: one of all events, a film, a topic of images, or a
     /// folder of frames with the picture of all beside them.
     Render(render::RenderArgs),
@@ -85,6 +89,7 @@ pub fn run(args: EventsArgs) -> CliResult {
         EventsCommand::Info(args) => info::run(&args),
         EventsCommand::Convert(args) => convert::run(&args),
         EventsCommand::Bench(args) => bench::run(&args),
+        EventsCommand::Generate(args) => generate::run(&args),
         EventsCommand::Render(args) => render::run(&args),
         #[cfg(feature = "dds")]
         EventsCommand::Play(args) => play::run(&args),

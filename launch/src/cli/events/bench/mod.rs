@@ -1,22 +1,36 @@
 //! `saccade events bench`: how fast a recording comes in.
 
+mod ours;
+mod peers;
+
 use super::Recording;
 use crate::cli::{CliError, CliResult, Exit, print_json, print_line};
-use saccade_rosbags::events::{EventBatch, info_with};
-use std::fs::File;
-use std::hint::black_box;
-use std::io::Read;
-use std::path::Path;
-use std::time::{Duration, Instant};
+use ours::{Best, Spikes};
+use peers::{Peer, PeerSpeed};
+use saccade_rosbags::events::{EventInfo, info_with};
+use std::path::PathBuf;
 
 /// Arguments of `saccade events bench`.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  saccade events generate evt3-dense big.raw --events 100000000
+  tests/peers/install.sh
+  saccade events bench big.raw --peers target/peers/bin/python
+
+The peers are asked in turns with ours, on one core each, from the file in the
+system's cache. Of each the best time of all runs counts, for reading and decoding
+with every event's t, x, y, p in memory. `pip install` what is to be compared:
+evt3, expelliarmus, eventcv, faery, dv-processing, aedat, event_stream; and xxhash,
+without which only numbers and sums of the events are compared, not their order.")]
 pub struct BenchArgs {
     #[command(flatten)]
     recording: Recording,
     /// How often it is read.
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
     runs: u32,
+    /// Measure the readers too that this Python has.
+    #[arg(long, value_name = "PYTHON")]
+    peers: Option<PathBuf>,
     /// One JSON document on stdout.
     #[arg(long)]
     json: bool,
@@ -24,11 +38,11 @@ pub struct BenchArgs {
 
 /// Runs `saccade events bench`.
 pub fn run(args: &BenchArgs) -> CliResult {
-    let speed = Speed::measure(&args.recording, args.runs)?;
+    let speed = Speed::measure(args)?;
     if args.json {
         print_json(&speed)?;
     } else {
-        print_line(speed.text(&args.recording.file))?;
+        print_line(speed.text(args))?;
     }
     Ok(Exit::Success)
 }
@@ -50,49 +64,66 @@ struct Speed {
     events_mev_s: f64,
     /// Million events per second in what decoding adds to reading.
     decode_mev_s: f64,
+    /// Copying as many bytes as the events take, in seconds.
+    memory_s: f64,
+    /// Gigabytes per second of that.
+    memory_gb_s: f64,
+    /// Reading, decoding, and encoding to spikes as `dvs_ingest` does by default;
+    /// missing where the sensor is larger than the encoder takes.
+    spikes: Option<Spikes>,
+    /// Other readers of the same file, in the same turns.
+    peers: Vec<PeerSpeed>,
 }
 
 impl Speed {
-    fn measure(recording: &Recording, runs: u32) -> Result<Self, CliError> {
-        let file = &recording.file;
-        let info = info_with(file, recording.topic.as_deref(), recording.options())?;
-        let (mut read, mut events) = (Duration::MAX, Duration::MAX);
-        let mut bytes = 0;
-        let mut batch = EventBatch::default();
-        let mut piece = vec![0; 1 << 18];
-        for _ in 0..runs {
-            let start = Instant::now();
-            bytes = read_all(file, &mut piece).map_err(|e| {
-                CliError::failed(format!(
-                    "{}: {e} (of a bag, name the file, not its folder)",
-                    file.display()
-                ))
-            })?;
-            read = read.min(start.elapsed());
-            let start = Instant::now();
-            let mut source = recording.open()?;
-            while source.next_batch(&mut batch)? {
-                black_box(&batch.events);
+    fn measure(args: &BenchArgs) -> Result<Self, CliError> {
+        let recording = &args.recording;
+        let info = info_with(
+            &recording.file,
+            recording.topic.as_deref(),
+            recording.options(),
+        )?;
+        let mut peers = match &args.peers {
+            Some(python) => Peer::start(python, &recording.file, &info)?,
+            None => Vec::new(),
+        };
+        let mut best = Best::new(recording, &info)?;
+        for _ in 0..args.runs {
+            best.run()?;
+            for peer in &mut peers {
+                peer.run()?;
             }
-            events = events.min(start.elapsed());
         }
-        let rate = |time: Duration| info.events as f64 / time.as_secs_f64().max(1e-9) * 1e-6;
-        Ok(Self {
-            format: info.format,
-            bytes,
+        let peers = peers.into_iter().map(|p| p.speed(&info, best.events_s));
+        Ok(Self::of(
+            args.runs,
+            &info,
+            &best,
+            peers.collect::<Result<_, _>>()?,
+        ))
+    }
+
+    fn of(runs: u32, info: &EventInfo, best: &Best, peers: Vec<PeerSpeed>) -> Self {
+        Self {
+            format: info.format.clone(),
+            bytes: best.bytes,
             events: info.events,
             checksum: format!("{:016x}", info.checksum),
             runs,
-            read_s: read.as_secs_f64(),
-            events_s: events.as_secs_f64(),
-            events_mev_s: rate(events),
-            decode_mev_s: rate(events.saturating_sub(read)),
-        })
+            read_s: best.read_s,
+            events_s: best.events_s,
+            events_mev_s: mev_s(info.events, best.events_s),
+            decode_mev_s: mev_s(info.events, best.events_s - best.read_s),
+            memory_s: best.memory_s,
+            memory_gb_s: best.memory_bytes as f64 / best.memory_s.max(1e-9) * 1e-9,
+            spikes: best.spikes(),
+            peers,
+        }
     }
 
-    fn text(&self, file: &Path) -> String {
-        [
-            file.display().to_string(),
+    fn text(&self, args: &BenchArgs) -> String {
+        let mut lines = vec![
+            args.recording.file.display().to_string(),
             format!("format    {}", self.format),
             format!("checksum  {} ({} events)", self.checksum, self.events),
             format!(
@@ -108,22 +139,32 @@ impl Speed {
                 "decoding  {:.1} Mev/s (in what it adds to reading)",
                 self.decode_mev_s
             ),
-            format!("best of {} runs, one core", self.runs),
-        ]
-        .join("\n")
+            format!(
+                "memory    {:.6} s ({:.1} GB/s) to copy as many bytes: reading and decoding take {:.1} times that",
+                self.memory_s,
+                self.memory_gb_s,
+                self.events_s / self.memory_s.max(1e-9)
+            ),
+        ];
+        if let Some(spikes) = &self.spikes {
+            lines.push(format!(
+                "spikes    {:.6} s ({:.1} Mev/s from the file to {} spikes, as dvs_ingest encodes by default)",
+                spikes.seconds, spikes.mev_s, spikes.spikes
+            ));
+        }
+        lines.extend(self.peers.iter().map(PeerSpeed::line));
+        if args.peers.is_some() && self.peers.is_empty() {
+            lines.push(format!(
+                "no peer that is installed there reads {}",
+                self.format
+            ));
+        }
+        lines.push(format!("best of {} runs, one core", self.runs));
+        lines.join("\n")
     }
 }
 
-/// Reads a file from start to end; returns how many bytes it has.
-fn read_all(file: &Path, piece: &mut [u8]) -> std::io::Result<u64> {
-    let mut file = File::open(file)?;
-    let mut bytes = 0;
-    loop {
-        let n = file.read(piece)?;
-        if n == 0 {
-            return Ok(bytes);
-        }
-        bytes += n as u64;
-        black_box(&piece[..n]);
-    }
+/// Million events per second.
+fn mev_s(events: u64, seconds: f64) -> f64 {
+    events as f64 / seconds.max(1e-9) * 1e-6
 }
