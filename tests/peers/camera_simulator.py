@@ -12,7 +12,7 @@ import sys
 import time
 
 # Before eventcv starts its threads.
-os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+os.environ["RAYON_NUM_THREADS"] = "1"
 
 import eventcv  # noqa: E402
 import numpy as np  # noqa: E402

@@ -9,7 +9,7 @@ and read FORMAT (evt2, evt3, dat, aedat4, es), and their versions. Then it takes
 lines with a peer's name from stdin and answers each with {"seconds": ...}, or,
 for `NAME sums`, with what the peer found: {"events", "on", "sum_x", "sum_y",
 "sum_t_us"}, and "checksum" where xxhash is installed: XXH3-64 over the events
-as little-endian records (t_us u64, x u16, y u16, p u8). One core, no prefetching.
+as little-endian records (t_us u64, x u16, y u16, p u8).
 """
 
 import functools
@@ -18,6 +18,9 @@ import json
 import os
 import sys
 import time
+
+# Peers that would spread over all cores have one, as we use one.
+os.environ |= {"RAYON_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 
 # A reader is (batches, columns): batches(path, sensor) yields what the peer gives,
 # with time, column, row and polarity of every event in memory; columns(batch, sensor)
@@ -213,8 +216,6 @@ def answer(line, kind, path, sensor):
 
 
 def main(path, kind, width, height):
-    # Peers with threads of their own find one core, as we use one.
-    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     say = functools.partial(print, flush=True)
     say(json.dumps(installed(kind) if kind in READERS else {}))
     for line in sys.stdin:
