@@ -96,7 +96,7 @@ impl<'a> Best<'a> {
         if let Some(config) = &self.encoder {
             let encoder = Encoder::new(config.clone())?;
             let start = Instant::now();
-            self.spikes = self.to_spikes(encoder)?;
+            self.spikes = self.encode(encoder)?;
             keep(&mut self.spikes_s, start.elapsed());
         }
         Ok(())
@@ -114,7 +114,7 @@ impl<'a> Best<'a> {
     }
 
     /// Reads, decodes and encodes; returns the number of spikes.
-    fn to_spikes(&mut self, mut encoder: Encoder) -> Result<u64, CliError> {
+    fn encode(&mut self, mut encoder: Encoder) -> Result<u64, CliError> {
         let mut source = self.recording.open()?;
         let (mut spikes, mut tick_end_us) = (0, None);
         while source.next_batch(&mut self.batch)? {
