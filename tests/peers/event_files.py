@@ -53,10 +53,10 @@ def numpy_npz(path, _sensor):
     yield file["events"] if "events" in file else {name: file[name] for name in "txyp"}
 
 
-def h5py_cd(path, _sensor):
-    import h5py
+def eventcv_bag(path, sensor):
+    import eventcv
 
-    yield h5py.File(path)["CD/events"][:]
+    yield eventcv.load(path, sensor_size=sensor, topic="/events")
 
 
 EVENTCV = (peers.eventcv_batches, peers.eventcv_columns)
@@ -69,7 +69,8 @@ READERS = {
     },
     "npy": {"numpy": (numpy_npy, peers.named)},
     "npz": {"numpy": (numpy_npz, peers.named), "eventcv": EVENTCV},
-    "hdf5": {"h5py": (h5py_cd, peers.named), "eventcv": EVENTCV},
+    "evt21": {"faery": peers.faery("evt", peers.sensor_of, peers.version("evt2.1"))},
+    "bag": {"eventcv": (eventcv_bag, peers.eventcv_columns)},
 }
 
 
@@ -157,14 +158,6 @@ def write_numpy(path, kind, _sensor, events):
         np.savetxt(path, events, fmt="%d", delimiter=" ")
 
 
-def write_h5py(path, _kind, _sensor, events):
-    import h5py
-
-    fields = [("x", "<u2"), ("y", "<u2"), ("p", "<i2"), ("t", "<i8")]
-    with h5py.File(path, "w") as file:
-        file.create_dataset("CD/events", data=as_fields(events, fields), compression="gzip")
-
-
 WRITERS = {
     "faery": write_faery,
     "expelliarmus": write_expelliarmus,
@@ -172,7 +165,6 @@ WRITERS = {
     "dv-processing": write_dv,
     "eventcv": write_eventcv,
     "numpy": write_numpy,
-    "h5py": write_h5py,
 }
 
 

@@ -7,10 +7,10 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use saccade_msgs::Event;
+use saccade_rosbags::BagError;
 use saccade_rosbags::events::synthetic::Random;
 use saccade_rosbags::events::{
-    Aedat4Compression, EventBatch, EventSource, Geometry, RawEncoding, write_aedat4,
-    write_event_stream, write_npy, write_raw_file, write_text,
+    Compression, Encoding, EventBatch, EventSource, EventWriter, Geometry, WriteOptions,
 };
 use saccade_tests::peer;
 use serde_json::json;
@@ -67,7 +67,7 @@ const FORMATS: &[Format] = &[
     Format {
         name: "dat",
         extension: "dat",
-        readers: &[],
+        readers: &["eventcv", "expelliarmus", "faery"],
         writers: &["expelliarmus", "faery"],
         streams: ALL,
     },
@@ -114,9 +114,23 @@ const FORMATS: &[Format] = &[
         streams: ALL,
     },
     Format {
+        name: "npz",
+        extension: "npz",
+        readers: &["eventcv", "numpy"],
+        writers: &["eventcv", "numpy"],
+        streams: ALL,
+    },
+    Format {
+        name: "evt21",
+        extension: "raw",
+        readers: &["faery"],
+        writers: &[],
+        streams: ALL,
+    },
+    Format {
         name: "bag",
         extension: "bag",
-        readers: &[],
+        readers: &["eventcv"],
         writers: &["eventcv"],
         streams: RISING,
     },
@@ -284,24 +298,29 @@ fn of_records(bytes: &[u8]) -> Vec<Event> {
     bytes.as_chunks::<13>().0.iter().map(event).collect()
 }
 
-fn write_ours(format: &str, path: &Path, events: &[Event]) {
-    let aedat4 = |packing| write_aedat4(path, packing, SENSOR, events);
-    let raw = |encoding| write_raw_file(path, encoding, SENSOR, events);
-    let written = match format {
-        "evt2" => raw(RawEncoding::Evt2),
-        "evt3" => raw(RawEncoding::Evt3),
-        "aedat4" => aedat4(Aedat4Compression::None),
-        "aedat4_lz4" => aedat4(Aedat4Compression::Lz4),
-        "aedat4_zstd" => aedat4(Aedat4Compression::Zstd),
-        "es" => write_event_stream(path, SENSOR, events),
-        "text" => write_text(path, events),
-        "npy" => write_npy(path, events),
-        _ => panic!("we do not write {format}"),
+fn write_ours(format: &str, path: &Path, events: &[Event]) -> Result<(), BagError> {
+    let (format, variant) = format.split_once('_').unwrap_or((format, "none"));
+    let options = WriteOptions {
+        encoding: match format {
+            "bag" => Some(Encoding::DvsMsgs),
+            _ => Encoding::of_name(format),
+        },
+        compression: match format {
+            "aedat4" => Compression::of_name(variant),
+            _ => None,
+        },
+        ..WriteOptions::of_sensor(SENSOR)
     };
-    written.unwrap_or_else(|e| panic!("{e}"));
+    let mut writer = EventWriter::create(path, &options)?;
+    let batch = EventBatch {
+        events: events.to_vec(),
+        triggers: Vec::new(),
+    };
+    writer.write(&batch)?;
+    writer.finish().map(|_| ())
 }
 
-fn read_ours(path: &Path) -> Result<Vec<Event>, saccade_rosbags::BagError> {
+fn read_ours(path: &Path) -> Result<Vec<Event>, BagError> {
     let mut source = EventSource::open(path, None)?;
     let (mut batch, mut all) = (EventBatch::default(), Vec::new());
     while source.next_batch(&mut batch)? {
@@ -390,7 +409,7 @@ fn jobs(folder: &Path) -> Vec<Job> {
             std::fs::write(&truth, records(&events)).unwrap();
             let ours = path("ours", format.extension);
             if !format.readers.is_empty() {
-                write_ours(name, &ours, &events);
+                write_ours(name, &ours, &events).unwrap_or_else(|e| panic!("{e}"));
             }
             let job = |way, peer, file, events| Job {
                 way,

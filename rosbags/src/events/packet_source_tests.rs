@@ -1,6 +1,6 @@
 //! Whatever is cut into packets decodes to the same events as the whole.
 
-use super::super::streams::{self, Random};
+use super::super::synthetic::{Kind, Random, stream};
 use super::super::{PacketDecoder, PacketView, Trigger};
 use super::*;
 
@@ -54,11 +54,11 @@ const DURATIONS_US: [u64; 6] = [0, 1, 100, 1000, 7000, u64::MAX];
 #[test]
 fn raw_streams_pass_word_for_word() {
     let folder = tempfile::tempdir().unwrap();
-    let swapped = streams::evt21(40_000, 3).0;
+    let swapped = stream(Kind::Evt21, 160_000, 3).0;
     let streams = [
-        ("EVT3", streams::evt3_sparse(60_000, 1).0),
-        ("EVT3;kind=dense", streams::evt3_dense(200_000, 2).0),
-        ("EVT2", streams::evt2(100_000, 3, 4)),
+        ("EVT3", stream(Kind::Evt3Sparse, 60_000, 1).0),
+        ("EVT3;kind=dense", stream(Kind::Evt3Dense, 200_000, 2).0),
+        ("EVT2", stream(Kind::Evt2 { mean_us: 3 }, 100_000, 4).0),
         ("EVT21", swapped.clone()),
     ];
     for (format, bytes) in streams {

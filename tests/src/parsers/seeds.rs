@@ -13,9 +13,8 @@ use saccade_msgs::std_msgs::Header;
 use saccade_msgs::{Event, Message, to_cdr, to_ros1};
 use saccade_rosbags::events::synthetic::Random;
 use saccade_rosbags::events::{
-    Aedat4Compression, Evt2Encoder, Evt3Encoder, Geometry, RawEncoding, encode_mono, mono_packet,
-    write_aedat3, write_aedat4, write_event_stream, write_nmnist, write_npy, write_raw_file,
-    write_text,
+    Compression, Encoding, EventBatch, EventWriter, Evt2Encoder, Evt3Encoder, Evt21Encoder,
+    Geometry, HalfOrder, Trigger, WriteOptions, encode_mono, mono_packet,
 };
 use saccade_rosbags::{BagWriter, Connection, Ros1Compression, Ros1Writer};
 
@@ -38,6 +37,29 @@ fn events() -> Vec<Event> {
         events.extend(row.map(|x| Event { t_us, x, y, on }));
     }
     events
+}
+
+/// A file of the events, and of triggers where its format has them.
+fn event_file(name: &str, encoding: Option<Encoding>, compression: Option<Compression>) -> Vec<u8> {
+    let options = WriteOptions {
+        encoding,
+        compression,
+        ..WriteOptions::of_sensor(SENSOR)
+    };
+    let triggers = [false, true].map(|rising| Trigger {
+        t_us: 5,
+        id: 0,
+        rising,
+    });
+    let batch = EventBatch {
+        events: events(),
+        triggers: triggers.to_vec(),
+    };
+    bytes_of(name, |path| {
+        let mut writer = EventWriter::create(path, &options).expect("creates");
+        writer.write(&batch).expect("writes");
+        writer.finish().expect("finishes");
+    })
 }
 
 /// The bytes of a file that `write` writes.
@@ -81,7 +103,11 @@ pub fn evt2() -> Vec<Vec<u8>> {
 
 /// EVT2.1.
 pub fn evt21() -> Vec<Vec<u8>> {
-    streams(vec![words(8, &[8, 0, 1, 0xA, 1, 0xE, 0xF, 3])])
+    let mut encoded = Vec::new();
+    Evt21Encoder::new(HalfOrder::LittleEndian)
+        .encode(&events(), &mut encoded)
+        .expect("fits");
+    streams(vec![encoded, words(8, &[8, 0, 1, 0xA, 1, 0xE, 0xF, 3])])
 }
 
 /// EVT3.
@@ -126,29 +152,11 @@ pub fn packets() -> Vec<Vec<u8>> {
     streams.into_iter().enumerate().map(packets).collect()
 }
 
-fn raw(encoding: RawEncoding) -> Vec<u8> {
-    bytes_of("a.raw", |path| {
-        write_raw_file(path, encoding, SENSOR, &events()).expect("writes");
-    })
-}
-
 /// RAW of all kinds, and DAT.
 pub fn file_raw() -> Vec<Vec<u8>> {
-    let with_head = |head: &[u8], words: Vec<u8>| [head, &words].concat();
-    let evt21 = words(8, &[8, 0, 1, 0xA]);
-    vec![
-        raw(RawEncoding::Evt2),
-        raw(RawEncoding::Evt3),
-        with_head(
-            b"% format EVT21;height=720;width=1280\n% end\n",
-            evt21.clone(),
-        ),
-        with_head(b"% evt 2.1\n% endianness legacy\n", evt21),
-        with_head(
-            b"% Data file containing CD events.\n% Version 2\n% Height 34\n% Width 34\n\x0C\x08",
-            words(8, &[0, 1]),
-        ),
-    ]
+    use Encoding::{Evt2, Evt3, Evt21, Evt21Legacy};
+    let raw = [Evt2, Evt3, Evt21, Evt21Legacy].map(|e| event_file("a.raw", Some(e), None));
+    [&raw[..], &[event_file("a.dat", None, None)]].concat()
 }
 
 /// AEDAT 2.
@@ -167,50 +175,45 @@ pub fn file_aedat2() -> Vec<Vec<u8>> {
 
 /// AEDAT 3.1.
 pub fn file_aedat3() -> Vec<Vec<u8>> {
-    let file = bytes_of("a.aedat", |path| {
-        write_aedat3(path, SENSOR, &events()).expect("writes");
-    });
-    vec![file]
+    vec![event_file("a.aedat", None, None)]
 }
 
 /// AEDAT 4, of each packing.
 pub fn file_aedat4() -> Vec<Vec<u8>> {
-    use Aedat4Compression::{Lz4, None, Zstd};
-    let file = |packing| {
-        bytes_of("a.aedat4", |path| {
-            write_aedat4(path, packing, SENSOR, &events()).expect("writes");
-        })
-    };
-    [None, Lz4, Zstd].map(file).to_vec()
+    use Compression::{Lz4, None, Zstd};
+    [None, Lz4, Zstd]
+        .map(|c| event_file("a.aedat4", Option::None, Some(c)))
+        .to_vec()
 }
 
 /// Event Stream.
 pub fn file_es() -> Vec<Vec<u8>> {
-    let file = bytes_of("a.es", |path| {
-        write_event_stream(path, SENSOR, &events()).expect("writes");
-    });
-    vec![file]
+    vec![event_file("a.es", None, None)]
 }
 
 /// N-MNIST.
 pub fn file_nmnist() -> Vec<Vec<u8>> {
-    let file = bytes_of("a.bin", |path| {
-        write_nmnist(path, &events()).expect("writes");
-    });
-    vec![file, vec![1, 240, 0, 0, 0, 3, 4, 0x80, 1, 2]]
+    let overflows = vec![1, 240, 0, 0, 0, 3, 4, 0x80, 1, 2];
+    vec![event_file("a.bin", None, None), overflows]
 }
 
 /// Lines of text.
 pub fn file_text() -> Vec<Vec<u8>> {
-    let file = bytes_of("a.csv", |path| write_text(path, &events()).expect("writes"));
     let seconds = b"# comment\nx,y,polarity,timestamp\n1 2 on 0.5\n3;4;-1;1e0\n\n5\t6\tTrue\t1.5\n";
-    vec![file, seconds.to_vec()]
+    vec![event_file("a.csv", None, None), seconds.to_vec()]
 }
 
 /// NumPy arrays.
 pub fn file_npy() -> Vec<Vec<u8>> {
-    let file = bytes_of("a.npy", |path| write_npy(path, &events()).expect("writes"));
-    vec![file]
+    vec![event_file("a.npy", None, None)]
+}
+
+/// NumPy archives.
+pub fn file_npz() -> Vec<Vec<u8>> {
+    use Compression::{Deflate, None};
+    [None, Deflate]
+        .map(|c| event_file("a.npz", Option::None, Some(c)))
+        .to_vec()
 }
 
 fn event_packets() -> [EventPacket; 3] {
