@@ -419,6 +419,10 @@ impl Evt3Encoder {
         // Decoders differ in what they take for a new round of the clock; the last
         // TIME_HIGH followed by the first, as sensors send them, all of them do.
         while told.unwrap_or(0) / HIGHS < high / HIGHS {
+            if told.unwrap_or(0) % HIGHS <= JITTER_HIGH {
+                // From here the last one would be a step back over the wrap.
+                put(out, TIME_HIGH, HALF_HIGH as u16);
+            }
             put(out, TIME_HIGH, (HIGHS - 1) as u16);
             put(out, TIME_HIGH, 0);
             told = Some((told.unwrap_or(0) / HIGHS + 1) * HIGHS);

@@ -247,3 +247,33 @@ proptest! {
         prop_assert_eq!(whole.1, parts.1);
     }
 }
+
+#[test]
+fn silences_of_many_rounds_are_told() {
+    let minute_us = 60_000_000;
+    // The second and third lie just after a wrap and after a step back over one.
+    let times = [
+        5,
+        1 << 24,
+        (1 << 24) - 9,
+        3 << 24,
+        minute_us,
+        10 * minute_us,
+        3600 * minute_us,
+    ];
+    let events: Vec<_> = times
+        .map(|t_us| Event {
+            t_us,
+            x: 1,
+            y: 2,
+            on: true,
+        })
+        .into();
+    let mut bytes = Vec::new();
+    Evt3Encoder::new()
+        .encode(&events, &mut bytes)
+        .expect("encodes");
+    let mut batch = EventBatch::default();
+    Evt3Decoder::new(Geometry::UNBOUNDED).decode(&bytes, &mut batch);
+    assert_eq!(batch.events, events);
+}
