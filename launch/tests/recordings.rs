@@ -295,3 +295,55 @@ fn every_event_of_the_reference_recordings_is_counted() {
         }
     }
 }
+
+#[test]
+fn a_recording_is_converted_whole_in_part_and_filtered() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let bag = folder.path().join("a.mcap");
+    recording(&bag, 20, &[]);
+    let info = |path: &Path| json(&saccade(&["events", "info", "--json", text(path)]));
+    let convert = |out: &Path, options: &[&str]| {
+        let arguments = ["events", "convert", "--json", text(&bag), text(out)];
+        saccade(&[&arguments, options].concat())
+    };
+    let whole = info(&bag)["checksum"].clone();
+    for (name, options) in [
+        ("a.aedat4", &["--compression", "zstd"][..]),
+        ("a.raw", &["--encoding", "evt21"]),
+        ("a.bag", &["--encoding", "evt3", "--out-topic", "/camera"]),
+        ("a.npz", &[]),
+    ] {
+        let out = folder.path().join(name);
+        let output = convert(&out, options);
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        let said = json(&output);
+        assert_eq!((&said["events"], &said["checksum"]), (&2000.into(), &whole));
+        assert_eq!(info(&out)["checksum"], whole, "{name}");
+    }
+    // From 10 ms after the first event on, 20 ms: two packets.
+    let part = folder.path().join("part.csv");
+    let options = [
+        "--start-us",
+        "10000",
+        "--duration-us",
+        "20000",
+        "--from-zero",
+    ];
+    let said = json(&convert(&part, &options));
+    assert_eq!(
+        (&said["events"], &said["left_out"]),
+        (&200.into(), &1800.into())
+    );
+    assert_eq!(info(&part)["t_last_us"], 19_900);
+    let on = folder.path().join("on.es");
+    let said = json(&convert(&on, &["--filter", "polarity=on"]));
+    assert_eq!(said["events"], 600);
+    assert_eq!(said["filters"][0]["events"], 1400);
+    // Wrong usage, and a file that does not appear.
+    let wrong = convert(&folder.path().join("b.es"), &["--filter", "nonsense"]);
+    assert_eq!(wrong.status.code(), Some(2), "{wrong:?}");
+    let failed = convert(&folder.path().join("b.es"), &["--encoding", "evt3"]);
+    assert_eq!(failed.status.code(), Some(1), "{failed:?}");
+    let left = std::fs::read_dir(folder.path()).expect("lists").count();
+    assert_eq!(left, 7, "nothing is left of what failed");
+}

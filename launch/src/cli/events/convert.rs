@@ -5,6 +5,7 @@ use super::info::{losses, warn};
 use crate::cli::{CliError, CliResult, Context, print_json, print_line};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use indicatif::{ProgressBar, ProgressStyle};
+use saccade_nodes::filters::{Chain, FilterError};
 use saccade_rosbags::events::{
     Compression, Encoding, EventBatch, EventSource, EventWriter, FileFormat, Geometry,
     SourceCounts, WriteCounts, WriteOptions,
@@ -54,6 +55,10 @@ pub struct ConvertArgs {
     /// Count times from the first event that is written.
     #[arg(long)]
     from_zero: bool,
+    /// Filters that the events pass on the way, as the node dvs_ingest takes them:
+    /// `background=5000,refractory=1000` (see nodes/doc/dvs_ingest.md).
+    #[arg(long, value_name = "SPEC")]
+    filter: Option<String>,
     /// One JSON document on stdout.
     #[arg(long)]
     json: bool,
@@ -118,10 +123,17 @@ fn convert(args: &ConvertArgs) -> Result<Summary, CliError> {
     let mut batch = EventBatch::default();
     // Of a topic the size of the sensor is known with the first message.
     let mut more = source.next_batch(&mut batch)?;
-    let options = options(args, &source);
+    let mut options = options(args, &source);
+    let mut chain = filters(args, options.geometry)?;
+    if let Some(chain) = &chain {
+        options.geometry = Some(chain.geometry());
+    }
     let mut writer = EventWriter::create(&args.out, &options)?;
     while more {
         window.cut(&mut batch);
+        if let Some(chain) = &mut chain {
+            chain.process(&mut batch.events);
+        }
         writer.write(&batch)?;
         progress.set_position(source.bytes_read());
         if stop.load(Ordering::Relaxed) {
@@ -129,18 +141,40 @@ fn convert(args: &ConvertArgs) -> Result<Summary, CliError> {
         }
         more = source.next_batch(&mut batch)?;
     }
+    if let Some(chain) = &mut chain {
+        batch.clear();
+        chain.finish(&mut batch.events);
+        writer.write(&batch)?;
+    }
     let written = writer.finish()?;
     progress.finish_and_clear();
     let format = options
         .format
         .map_or_else(|| FileFormat::of_path(&args.out), Ok)?;
-    Ok(Summary::new(
-        args,
-        &source,
-        format,
-        window.left_out,
-        written,
-    ))
+    let mut summary = Summary::new(args, &source, format, window.left_out, written);
+    summary.filters = chain.map_or_else(Vec::new, |chain| removed(&chain));
+    Ok(summary)
+}
+
+/// The filters asked for; they must know the size of the sensor.
+fn filters(args: &ConvertArgs, sensor: Option<Geometry>) -> Result<Option<Chain>, CliError> {
+    let Some(text) = &args.filter else {
+        return Ok(None);
+    };
+    let sensor = sensor.ok_or_else(|| {
+        let told = "filters need the size of the sensor, which the recording does not tell";
+        CliError::usage(format!("{told}: name it (--sensor 640x480)"))
+    })?;
+    let wrong = |e: FilterError| CliError::usage(format!("--filter: {e}"));
+    Chain::parse(text, sensor).map(Some).map_err(wrong)
+}
+
+fn removed(chain: &Chain) -> Vec<Removed> {
+    let counts = chain.counts().into_iter().map(|c| (c.name, c.removed));
+    let outside = (chain.outside() > 0).then(|| ("outside".to_owned(), chain.outside()));
+    (counts.chain(outside))
+        .map(|(filter, events)| Removed { filter, events })
+        .collect()
 }
 
 fn options(args: &ConvertArgs, source: &EventSource) -> WriteOptions {
@@ -204,6 +238,13 @@ impl Window {
     }
 }
 
+/// Events that a filter removed.
+#[derive(Debug, serde::Serialize)]
+struct Removed {
+    filter: String,
+    events: u64,
+}
+
 /// What was converted, and what was lost on the way.
 #[derive(Debug, serde::Serialize)]
 struct Summary {
@@ -218,6 +259,7 @@ struct Summary {
     checksum: String,
     /// Events outside of the part asked for.
     left_out: u64,
+    filters: Vec<Removed>,
     triggers_lost: u64,
     geometry_lost: bool,
     lost_packets: u64,
@@ -248,6 +290,7 @@ impl Summary {
             triggers: written.triggers,
             checksum: format!("{:016x}", written.checksum),
             left_out,
+            filters: Vec::new(),
             triggers_lost: written.triggers_lost,
             geometry_lost: written.geometry_lost,
             lost_packets: read.packets.lost,
@@ -274,6 +317,9 @@ impl Summary {
             lines.push(format!(
                 "left out  {n} events outside of the part asked for"
             ));
+        }
+        for Removed { filter, events } in &self.filters {
+            lines.push(format!("filter    {filter} removed {events} events"));
         }
         lines.join("\n")
     }
