@@ -16,9 +16,11 @@ for target in ${*:-$names}; do
     echo "== $target, $seconds s" >&2
     # The parsers' own heap is bounded for each input (saccade_tests::parsers); this
     # is for what C libraries take.
-    cargo fuzz run --sanitizer none "$target" "fuzz/corpus/$target" -- \
+    if ! cargo fuzz run --sanitizer none "$target" "fuzz/corpus/$target" -- \
         -max_total_time="$seconds" -timeout=25 -rss_limit_mb=4096 -max_len=65536 \
-        -print_final_stats=1 2>&1 | grep -E '^stat::|DONE|ERROR|panicked|SUMMARY|Test unit' >&2 || true
-    if [ "${PIPESTATUS[0]}" != 0 ]; then failed=1; fi
+        -print_final_stats=1 2>&1 |
+        { grep -E '^stat::|DONE|ERROR|panicked|SUMMARY|Test unit' >&2 || true; }; then
+        failed=1
+    fi
 done
 exit $failed

@@ -165,6 +165,15 @@ impl SqliteReader {
         let Some((id, topic_id, stamp_ns, data)): Option<(i64, i64, i64, Vec<u8>)> = row else {
             return Ok(None);
         };
+        if !self.in_time_order && id <= self.last_id {
+            // SQLite looks for the key and believes what it finds there.
+            return Err(BagError::Unsupported {
+                path: self.path.clone(),
+                what: format!("message {id} where one after {} belongs", self.last_id),
+                remedy: "the database is damaged: save what is left by `saccade bag recover`"
+                    .into(),
+            });
+        }
         (self.last_id, self.last_stamp_ns) = (id, stamp_ns);
         let Some(connection) = self.connections.get(&topic_id) else {
             return Err(BagError::Unsupported {
@@ -215,12 +224,13 @@ impl SqliteReader {
 
     /// Whether there is a row after `id` that can be read.
     pub(super) fn readable_after(&self, id: i64) -> bool {
-        let query = "SELECT data FROM messages WHERE id > ?1 ORDER BY id LIMIT 1";
-        let found: rusqlite::Result<Vec<u8>> = self
-            .database
-            .prepare_cached(query)
-            .and_then(|mut statement| statement.query_row([id], |row| row.get(0)));
-        found.is_ok()
+        let query = "SELECT id, data FROM messages WHERE id > ?1 ORDER BY id LIMIT 1";
+        let found: rusqlite::Result<(i64, Vec<u8>)> = (self.database.prepare_cached(query))
+            .and_then(|mut statement| {
+                statement.query_row([id], |row| Ok((row.get(0)?, row.get(1)?)))
+            });
+        // Where a damaged tree does not rise, keys lie in the wrong place.
+        found.is_ok_and(|(found, _)| found > id)
     }
 }
 

@@ -56,7 +56,7 @@ pub struct ConvertArgs {
     #[arg(long)]
     from_zero: bool,
     /// Filters that the events pass on the way, as the node dvs_ingest takes them:
-    /// `background=5000,refractory=1000` (see nodes/doc/dvs_ingest.md).
+    /// `background=5ms,refractory=1ms` (see nodes/doc/dvs_ingest.md).
     #[arg(long, value_name = "SPEC")]
     filter: Option<String>,
     /// One JSON document on stdout.
