@@ -14,59 +14,36 @@ use crate::ros1::Ros1Compression;
 use crate::rosbag2::DirectoryWriter;
 use crate::sink::FileSink;
 
+/// A profile in the YAML that rosbag2 records, in the numbers of `rmw`.
+macro_rules! profile {
+    (depth $depth:literal, reliability $reliability:literal, durability $durability:literal) => {
+        concat!(
+            "- history: 1\n  depth: ",
+            $depth,
+            "\n  reliability: ",
+            $reliability,
+            "\n  durability: ",
+            $durability,
+            "\n  deadline:\n    sec: 9223372036\n    nsec: 854775807",
+            "\n  lifespan:\n    sec: 9223372036\n    nsec: 854775807",
+            "\n  liveliness: 1",
+            "\n  liveliness_lease_duration:\n    sec: 9223372036\n    nsec: 854775807",
+            "\n  avoid_ros_namespace_conventions: false"
+        )
+    };
+}
+
 /// QoS of a publisher with ROS 2's default profile (reliable, volatile, keep
-/// the last 10), in the YAML that rosbag2 records.
-pub const DEFAULT_QOS: &str = "- history: 1
-  depth: 10
-  reliability: 1
-  durability: 2
-  deadline:
-    sec: 9223372036
-    nsec: 854775807
-  lifespan:
-    sec: 9223372036
-    nsec: 854775807
-  liveliness: 1
-  liveliness_lease_duration:
-    sec: 9223372036
-    nsec: 854775807
-  avoid_ros_namespace_conventions: false";
+/// the last 10).
+pub const DEFAULT_QOS: &str = profile!(depth 10, reliability 1, durability 2);
 
 /// QoS of a publisher with `SensorDataQoS` (best effort, volatile, keep the
-/// last 5), in the YAML that rosbag2 records.
-pub const SENSOR_DATA_QOS: &str = "- history: 1
-  depth: 5
-  reliability: 2
-  durability: 2
-  deadline:
-    sec: 9223372036
-    nsec: 854775807
-  lifespan:
-    sec: 9223372036
-    nsec: 854775807
-  liveliness: 1
-  liveliness_lease_duration:
-    sec: 9223372036
-    nsec: 854775807
-  avoid_ros_namespace_conventions: false";
+/// last 5).
+pub const SENSOR_DATA_QOS: &str = profile!(depth 5, reliability 2, durability 2);
 
 /// QoS of a publisher that latches: as [`DEFAULT_QOS`], but transient local and
 /// with a depth of 1.
-pub(crate) const LATCHED_QOS: &str = "- history: 1
-  depth: 1
-  reliability: 1
-  durability: 1
-  deadline:
-    sec: 9223372036
-    nsec: 854775807
-  lifespan:
-    sec: 9223372036
-    nsec: 854775807
-  liveliness: 1
-  liveliness_lease_duration:
-    sec: 9223372036
-    nsec: 854775807
-  avoid_ros_namespace_conventions: false";
+pub(crate) const LATCHED_QOS: &str = profile!(depth 1, reliability 1, durability 1);
 
 impl Connection {
     /// A topic of CDR messages of type `M`, with [`DEFAULT_QOS`].

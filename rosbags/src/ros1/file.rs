@@ -5,8 +5,9 @@ use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
 use std::sync::Arc;
 
+use super::MAGIC;
 use super::record::Fields;
-use crate::error::{BagError, Result};
+use crate::error::{BagError, Result, printable};
 
 /// A record of the file, outside of chunks.
 pub(super) struct Record {
@@ -24,17 +25,28 @@ pub(super) struct TrackedFile {
 }
 
 impl TrackedFile {
+    /// Opens a bag, and reads its first line.
     pub fn open(path: &Path) -> Result<Self> {
         let file = File::open(path).map_err(|e| BagError::io(path, "open", e))?;
         let len = (file.metadata())
             .map_err(|e| BagError::io(path, "stat", e))?
             .len();
-        Ok(Self {
+        let mut bag = Self {
             path: path.into(),
             file: BufReader::with_capacity(1 << 16, file),
             len,
             pos: 0,
-        })
+        };
+        let magic = bag.read(MAGIC.len() as u64, "the bag's first line")?;
+        if magic != MAGIC {
+            return Err(BagError::corrupt(
+                path,
+                0,
+                printable(MAGIC),
+                printable(&magic),
+            ));
+        }
+        Ok(bag)
     }
 
     pub fn seek(&mut self, pos: u64) -> Result<()> {

@@ -6,9 +6,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::file::TrackedFile;
+use super::op;
 use super::record::{Fields, split_sized};
-use super::{MAGIC, op};
-use crate::error::{BagError, Result, printable};
+use crate::error::{BagError, Result};
 use crate::message::{Connection, RawMessage, Serialization, ros2_type_name};
 use crate::writer::LATCHED_QOS;
 
@@ -54,15 +54,6 @@ impl Ros1Reader {
     /// If the file is not a bag of version 2.0, has no index, or is cut off.
     pub fn open(path: &Path) -> Result<Self> {
         let mut file = TrackedFile::open(path)?;
-        let magic = file.read(MAGIC.len() as u64, "the bag's first line")?;
-        if magic != MAGIC {
-            return Err(BagError::corrupt(
-                path,
-                0,
-                printable(MAGIC),
-                printable(&magic),
-            ));
-        }
         let header = file.record()?;
         let fields = Fields::parse(path, header.offset, &header.header)?;
         file.expect_op(&header, &fields, op::BAG_HEADER, "the bag header")?;

@@ -5,10 +5,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::file::TrackedFile;
+use super::op;
 use super::reader::{MAX_CHUNK, connection};
 use super::record::{Fields, split_sized};
-use super::{MAGIC, op};
-use crate::error::{BagError, Result, printable};
+use crate::error::{BagError, Result};
 use crate::message::{Connection, RawMessage};
 use crate::recover::{Losses, unpack_prefix};
 
@@ -38,16 +38,7 @@ impl Ros1Salvage {
     /// # Errors
     /// If the file is no bag.
     pub fn open(path: &Path) -> Result<Self> {
-        let mut file = TrackedFile::open(path)?;
-        let magic = file.read(MAGIC.len() as u64, "the bag's first line")?;
-        if magic != MAGIC {
-            return Err(BagError::corrupt(
-                path,
-                0,
-                printable(MAGIC),
-                printable(&magic),
-            ));
-        }
+        let file = TrackedFile::open(path)?;
         let mut salvage = Self {
             file,
             connections: BTreeMap::new(),
