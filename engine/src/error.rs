@@ -52,8 +52,8 @@ pub enum Error {
         /// Events one tick can hold.
         capacity: usize,
     },
-    /// A weights file lacks a tensor.
-    #[error("tensor {name} is missing, the weights file holds {found}")]
+    /// A file lacks a tensor.
+    #[error("tensor {name} is missing, the file holds {found}")]
     TensorMissing {
         /// Name of the tensor.
         name: &'static str,
@@ -72,11 +72,13 @@ pub enum Error {
         /// Shape in the file.
         found: Vec<usize>,
     },
-    /// A tensor has another element type than `F32`.
-    #[error("tensor {name} has elements of type {found}, expected F32")]
+    /// A tensor has another element type.
+    #[error("tensor {name} has elements of type {found}, expected {expected}")]
     TensorType {
         /// Name of the tensor.
         name: &'static str,
+        /// Type asked for.
+        expected: String,
         /// Type in the file.
         found: String,
     },
@@ -93,6 +95,21 @@ pub enum Error {
     /// The bytes are no weights file of ours.
     #[error("not a usable weights file: {0}")]
     Format(String),
+    /// The bytes are no checkpoint of ours, or are damaged.
+    #[error("not a usable checkpoint: {0}")]
+    Checkpoint(String),
+    /// A checkpoint belongs to another training.
+    #[error(
+        "the checkpoint is of another training: {name} is {found} there and {expected} here; resume with the same data and parameters"
+    )]
+    OtherTraining {
+        /// Dotted name of the parameter, or what else differs.
+        name: String,
+        /// What it is in this training.
+        expected: String,
+        /// What it is in the checkpoint.
+        found: String,
+    },
     /// A file could not be read or written.
     #[error("{path}: {source}")]
     Io {

@@ -1,6 +1,7 @@
 //! The classifier's experiment: how well it recognises held-out samples, how
 //! fast, and how hard the data is.
 
+use crate::checkpoint::{self, Checkpoint};
 use crate::plots::{Confusion, LineChart, Marker, Series};
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
@@ -11,13 +12,12 @@ use saccade_engine::models::classifier::Classifier;
 use saccade_engine::models::config::ClassifierConfig;
 use saccade_engine::models::evaluation::{Evaluation, evaluate};
 use saccade_engine::models::sample::Sample;
-use saccade_engine::models::training::{EpochReport, TrainConfig, TrainReport, train};
+use saccade_engine::models::training::{EpochReport, TrainConfig, TrainReport};
 use saccade_msgs::CLASSES;
 use saccade_msgs::saccade_msgs::SaccadePhase;
 use saccade_rosbags::dataset::{Dataset, LabelledSample, SACCADE_TOPIC};
 use saccade_rosbags::{BagError, BagReader};
 use serde::{Deserialize, Serialize};
-use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 /// Cells along a side of the event images of the baseline.
@@ -34,6 +34,14 @@ pub enum ExperimentError {
     /// The engine refuses data or parameters.
     #[error(transparent)]
     Engine(#[from] saccade_engine::Error),
+    /// A checkpoint that cannot be used or written.
+    #[error("checkpoint {path}", path = path.display())]
+    Checkpoint {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: saccade_engine::Error,
+    },
     /// A data set that does not fit.
     #[error("{path}: {reason}", path = path.display())]
     Data {
@@ -211,23 +219,21 @@ pub struct Setup {
 /// Trains on `data` and notes in the weights where they come from.
 ///
 /// # Errors
-/// Parameters out of range, or the training diverges.
+/// As [`checkpoint::run`].
 pub fn train_on(
     data: &Data,
     setup: &Setup,
     seed: u64,
+    kept: Option<&Checkpoint>,
     heard: &mut dyn FnMut(&EpochReport),
 ) -> Result<(Classifier, TrainReport), ExperimentError> {
     let config = ClassifierConfig {
         n_in: data.encoder.n_inputs(),
         ..setup.classifier.clone()
     };
-    let mut callback = |report: &EpochReport| {
-        heard(report);
-        ControlFlow::Continue(())
-    };
-    let (mut classifier, report) =
-        train(&data.samples, &config, &setup.training, seed, &mut callback)?;
+    let (samples, training) = (&data.samples, &setup.training);
+    let trainer = checkpoint::run(samples, &config, training, seed, kept, heard)?;
+    let (mut classifier, report) = trainer.finish()?;
     let mut provenance = classifier.provenance().clone();
     provenance.encoder = serde_json::to_string(&data.encoder).map_err(ExperimentError::Encoder)?;
     provenance
@@ -492,7 +498,7 @@ pub fn compare(
                     epoch,
                 })
             };
-            let (classifier, _) = train_on(data, setup, seed, &mut epoch)?;
+            let (classifier, _) = train_on(data, setup, seed, None, &mut epoch)?;
             Ok::<_, ExperimentError>(evaluate(&classifier, &test.samples)?)
         };
         evaluations.push((seed, run(train, false)?));
@@ -580,67 +586,10 @@ pub fn training_chart(report: &TrainReport) -> LineChart {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use saccade_msgs::Event;
-    use saccade_msgs::builtin_interfaces::Time;
-    use saccade_msgs::saccade_msgs::Label;
-    use saccade_msgs::std_msgs::Header;
-    use saccade_rosbags::BagWriter;
-    use saccade_rosbags::dataset::{EVENTS_TOPIC, LABEL_TOPIC};
-    use saccade_rosbags::events::{Geometry, mono_packet};
-
-    const SENSOR: Geometry = Geometry {
-        width: 32,
-        height: 32,
-    };
-
-    /// A bag in which class k is a bar of events at row 7k + 3.
-    fn bars(path: &Path, count: usize, offset: u16) {
-        let mut bag = BagWriter::create(path).expect("a bag");
-        for i in 0..count {
-            let onset_ns = (i as u64 + 1) * 1_000_000_000;
-            let header = || Header {
-                stamp: Time::from_ns(onset_ns as i64),
-                ..Header::default()
-            };
-            let class = i % CLASSES.len();
-            let label = Label {
-                header: header(),
-                label: CLASSES[class].into(),
-                class_id: class as i32,
-                learn: true,
-            };
-            bag.write(LABEL_TOPIC, onset_ns as i64, &label)
-                .expect("written");
-            let phase = SaccadePhase {
-                header: header(),
-                id: i as u32,
-                moving: true,
-                axis: "pan".into(),
-            };
-            bag.write(SACCADE_TOPIC, onset_ns as i64, &phase)
-                .expect("written");
-            let event = |k: u64| Event {
-                t_us: onset_ns / 1000 + k * 200,
-                x: ((k * 7 + i as u64 + u64::from(offset)) % 32) as u16,
-                y: 7 * class as u16 + 3,
-                on: k.is_multiple_of(2),
-            };
-            let events: Vec<Event> = (0..300).map(event).collect();
-            let packet = mono_packet(&events, onset_ns, SENSOR, i as u64, "dvs").expect("fits");
-            bag.write(EVENTS_TOPIC, onset_ns as i64, &packet)
-                .expect("written");
-            let end = SaccadePhase {
-                moving: false,
-                ..phase
-            };
-            bag.write(SACCADE_TOPIC, onset_ns as i64 + 1, &end)
-                .expect("written");
-        }
-        bag.finish().expect("closed");
-    }
+    use saccade_tests::bars;
 
     fn encoder() -> EncoderConfig {
-        EncoderConfig::address(SENSOR.width, SENSOR.height, 32, 16)
+        EncoderConfig::address(32, 32, 32, 16)
     }
 
     #[test]

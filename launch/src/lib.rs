@@ -5,6 +5,7 @@
 //! - [`report`] writes the folder a run leaves behind, [`plots`] draws;
 //! - [`dataset`] makes data sets, [`experiment`] trains and tests on them.
 
+pub mod checkpoint;
 pub mod cli;
 pub mod dataset;
 pub mod experiment;

@@ -1,5 +1,6 @@
 //! Tests that cross crates stand in `tests/`; this library is what they share.
 
+mod bars;
 pub mod parsers;
 
 use std::net::{Ipv4Addr, UdpSocket};
@@ -9,6 +10,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
+pub use bars::bars;
 use saccade_msgs::Message;
 use saccade_nodes::{
     Context, Health, Input, Node, NodeError, NodeSpec, Output, Parameters, Payload, registry,

@@ -165,6 +165,17 @@ impl<R: Real> Optimizer<R> {
         self.steps
     }
 
+    /// Mean and mean square of the gradient, where it is Adam.
+    pub(crate) fn moments(&self) -> Option<&[Weights<R>; 2]> {
+        self.moments.as_ref()
+    }
+
+    /// Puts the optimizer where another of the same configuration was.
+    pub(crate) fn restore(&mut self, steps: u64, moments: Option<[Weights<R>; 2]>) {
+        self.steps = steps;
+        self.moments = moments;
+    }
+
     /// One [`Optimizer::step`] of a network: its feedback follows where it is adaptive,
     /// and synapses that there are not stay away.
     ///

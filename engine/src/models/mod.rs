@@ -2,10 +2,12 @@
 
 pub mod augment;
 pub mod baselines;
+mod checkpoint;
 pub mod classifier;
 pub mod config;
 pub mod evaluation;
 mod presentation;
 pub mod sample;
+mod tensors;
 pub mod training;
 mod weights_file;

@@ -8,7 +8,9 @@
 //!
 //! Nothing depends on the number of threads: the samples of a batch are dealt to
 //! shards of fixed size, each with its own gradient, and these are summed in order.
-//! Every draw comes from the seed, the epoch and the position of the sample.
+//! Every draw comes from the seed, the epoch and the position of the sample, so that a
+//! checkpoint need not hold any generator: a training that was interrupted between two
+//! batches goes on to the same bits ([`Trainer::checkpoint`], [`Trainer::resume`]).
 
 use std::ops::ControlFlow;
 
@@ -148,18 +150,29 @@ pub fn train(
 
 /// A training in progress.
 pub struct Trainer<'a> {
-    samples: &'a [Sample],
-    config: TrainConfig,
-    seed: u64,
-    classifier: Classifier,
-    optimizer: Optimizer<f32>,
-    average: Weights<f32>,
+    pub(super) samples: &'a [Sample],
+    pub(super) config: TrainConfig,
+    pub(super) seed: u64,
+    pub(super) classifier: Classifier,
+    pub(super) optimizer: Optimizer<f32>,
+    pub(super) average: Weights<f32>,
     workers: Vec<Worker>,
     /// Samples to learn from.
     learning: Vec<usize>,
     /// Samples held out.
     held_out: Vec<usize>,
-    reports: Vec<EpochReport>,
+    pub(super) progress: Progress,
+}
+
+/// How far a training is.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Progress {
+    /// Epochs done.
+    pub(super) reports: Vec<EpochReport>,
+    /// Batches done of the next one.
+    pub(super) batches: usize,
+    /// Sums over these.
+    pub(super) tally: Tally,
 }
 
 impl<'a> Trainer<'a> {
@@ -168,6 +181,22 @@ impl<'a> Trainer<'a> {
     /// # Errors
     /// [`Error::Parameter`], [`Error::Sample`], [`Error::NoSamples`].
     pub fn new(
+        samples: &'a [Sample],
+        config: &ClassifierConfig,
+        training: &TrainConfig,
+        seed: u64,
+    ) -> Result<Self> {
+        let mut trainer = Self::drawn(samples, config, training, seed)?;
+        if let Some(rate) = training.initial_rate_hz {
+            scale_to_rate(&mut trainer.classifier, samples, &trainer.learning, rate);
+            let weights = &trainer.classifier.network().weights;
+            trainer.average.clone_from(weights);
+        }
+        Ok(trainer)
+    }
+
+    /// The same with the initial weights as drawn.
+    pub(super) fn drawn(
         samples: &'a [Sample],
         config: &ClassifierConfig,
         training: &TrainConfig,
@@ -184,10 +213,7 @@ impl<'a> Trainer<'a> {
             let what = format!("all {} samples are held out, none is left", samples.len());
             return Err(Error::NoSamples(what));
         }
-        let mut classifier = Classifier::new(config.clone(), seed)?;
-        if let Some(rate) = training.initial_rate_hz {
-            scale_to_rate(&mut classifier, samples, &learning, rate);
-        }
+        let classifier = Classifier::new(config.clone(), seed)?;
         let network = classifier.network();
         let optimizer = Optimizer::new(training.optimizer.clone(), &network.topology)?;
         let shards = training.batch.min(learning.len()).div_ceil(SHARD);
@@ -201,28 +227,52 @@ impl<'a> Trainer<'a> {
             workers: workers.collect(),
             learning,
             held_out: order,
-            reports: Vec::new(),
+            progress: Progress::default(),
             classifier,
         })
     }
 
     /// Epochs done.
     pub fn epoch(&self) -> usize {
-        self.reports.len()
+        self.progress.reports.len()
     }
 
-    /// One pass over the samples.
+    /// What every epoch so far gave.
+    pub fn reports(&self) -> &[EpochReport] {
+        &self.progress.reports
+    }
+
+    /// The rest of a pass over the samples.
     ///
     /// # Errors
     /// [`Error::NotFinite`] where the training diverges.
     pub fn run_epoch(&mut self) -> Result<EpochReport> {
+        loop {
+            if let Some(report) = self.step()? {
+                return Ok(report);
+            }
+        }
+    }
+
+    /// One batch; a report where it was the last one of an epoch.
+    ///
+    /// # Errors
+    /// [`Error::NotFinite`] where the training diverges.
+    pub fn step(&mut self) -> Result<Option<EpochReport>> {
         let epoch = self.epoch();
         let mut order = self.learning.clone();
         order.shuffle(&mut rng(self.seed, epoch as u64, u64::MAX));
-        let mut sum = Tally::default();
-        for batch in order.chunks(self.config.batch) {
-            sum.add(&self.run_batch(epoch, batch)?);
+        let start = self.progress.batches * self.config.batch;
+        let end = order.len().min(start + self.config.batch);
+        let tally = self.run_batch(epoch, &order[start..end])?;
+        let progress = &mut self.progress;
+        progress.tally.add(&tally);
+        progress.batches += 1;
+        if end < order.len() {
+            return Ok(None);
         }
+        progress.batches = 0;
+        let sum = std::mem::take(&mut progress.tally);
         let network = self.classifier.network();
         let seconds = sum.ticks as f64 * network.dynamics.dt_ms / 1000.0;
         let report = EpochReport {
@@ -232,8 +282,13 @@ impl<'a> Trainer<'a> {
             accuracy: sum.right as f64 / order.len() as f64,
             mean_rate_hz: sum.spikes as f64 / (seconds * network.topology.n_rec() as f64),
         };
-        self.reports.push(report);
-        Ok(report)
+        progress.reports.push(report);
+        Ok(Some(report))
+    }
+
+    /// Batches of an epoch.
+    pub(super) fn batches(&self) -> usize {
+        self.learning.len().div_ceil(self.config.batch)
     }
 
     fn run_batch(&mut self, epoch: usize, batch: &[usize]) -> Result<Tally> {
@@ -271,7 +326,7 @@ impl<'a> Trainer<'a> {
 
     /// Factor of the learning rate for the coming step: a line up, half a cosine down.
     fn rate_factor(&self) -> f64 {
-        let steps = self.config.epochs * self.learning.len().div_ceil(self.config.batch);
+        let steps = self.config.epochs * self.batches();
         let done = self.optimizer.steps() as f64 / steps as f64;
         let warmup = self.config.warmup;
         if done < warmup {
@@ -312,7 +367,7 @@ impl<'a> Trainer<'a> {
             held_out: self.held_out.len(),
             held_out_accuracy: (!self.held_out.is_empty()).then_some(accuracy),
             decision_sharpness: sharpness,
-            epochs: self.reports,
+            epochs: self.progress.reports,
         };
         let training = serde_json::json!({
             "config": self.config,
@@ -332,12 +387,12 @@ impl<'a> Trainer<'a> {
 }
 
 /// Sums over samples.
-#[derive(Clone, Copy, Debug, Default)]
-struct Tally {
-    loss: f64,
-    right: usize,
-    spikes: usize,
-    ticks: usize,
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Tally {
+    pub(super) loss: f64,
+    pub(super) right: usize,
+    pub(super) spikes: usize,
+    pub(super) ticks: usize,
 }
 
 impl Tally {

@@ -2,25 +2,21 @@
 //!
 //! Tensors `w_in` `[n_in, n_rec]`, `w_rec` `[n_rec, n_rec]`, `w_out`
 //! `[n_rec, n_out]` and, with random feedback, `feedback` `[n_out, n_rec]`, all
-//! F32. The metadata has one entry, `saccade`, a JSON document with the format
-//! version, the configuration and the provenance: one entry, because the order of
-//! several is not defined and the same weights shall give the same bytes.
+//! F32. The document in the metadata has the format version, the configuration and
+//! the provenance.
 
-use std::collections::HashMap;
-use std::io::Write;
 use std::path::Path;
 
 use safetensors::SafeTensors;
-use safetensors::tensor::{Dtype, TensorView};
 use serde::{Deserialize, Serialize};
 
 use super::classifier::{Classifier, Provenance};
 use super::config::ClassifierConfig;
+use super::tensors;
 use crate::error::{Error, Result};
 use crate::learning::feedback::Feedback;
 use crate::network::Network;
 
-const KEY: &str = "saccade";
 const FORMAT: u32 = 1;
 
 #[derive(Serialize, Deserialize)]
@@ -31,23 +27,6 @@ struct Document {
     provenance: Provenance,
 }
 
-/// Name, shape and values of every tensor of a network.
-type Tensor<'a> = (&'static str, Vec<usize>, &'a [f32]);
-
-fn tensors(network: &Network<f32>) -> Vec<Tensor<'_>> {
-    let t = &network.topology;
-    let (n, w) = (t.n_rec(), &network.weights);
-    let mut all: Vec<Tensor<'_>> = vec![
-        ("w_in", vec![t.n_in, n], &w.w_in),
-        ("w_rec", vec![n, n], &w.w_rec),
-        ("w_out", vec![n, t.n_out], &w.w_out),
-    ];
-    if let Some(feedback) = &network.feedback {
-        all.push(("feedback", vec![t.n_out, n], feedback));
-    }
-    all
-}
-
 pub(super) fn to_bytes(classifier: &Classifier) -> Result<Vec<u8>> {
     let document = Document {
         format: FORMAT,
@@ -56,60 +35,36 @@ pub(super) fn to_bytes(classifier: &Classifier) -> Result<Vec<u8>> {
         provenance: classifier.provenance().clone(),
     };
     let document = serde_json::to_string(&document).map_err(|e| Error::Format(e.to_string()))?;
-    let mut bytes = Vec::new();
-    for (name, shape, values) in tensors(classifier.network()) {
-        check_finite(name, values)?;
-        let data: Vec<u8> = values.iter().flat_map(|w| w.to_le_bytes()).collect();
-        bytes.push((name, shape, data));
+    let network = classifier.network();
+    let (t, w) = (&network.topology, &network.weights);
+    let n = t.n_rec();
+    let mut all = vec![
+        ("w_in", vec![t.n_in, n], &w.w_in),
+        ("w_rec", vec![n, n], &w.w_rec),
+        ("w_out", vec![n, t.n_out], &w.w_out),
+    ];
+    if let Some(feedback) = &network.feedback {
+        all.push(("feedback", vec![t.n_out, n], feedback));
     }
-    let views = bytes
-        .iter()
-        .map(|(name, shape, data)| Ok((*name, TensorView::new(Dtype::F32, shape.clone(), data)?)))
-        .collect::<std::result::Result<Vec<_>, safetensors::SafeTensorError>>();
-    let metadata = HashMap::from([(KEY.to_owned(), document)]);
-    views
-        .and_then(|views| safetensors::serialize(views, Some(metadata)))
-        .map_err(|e| Error::Format(e.to_string()))
+    let mut list = Vec::new();
+    for (name, shape, values) in all {
+        check_finite(name, values)?;
+        list.push(tensors::f32s(name, shape, values));
+    }
+    tensors::serialize(&list, document).map_err(Error::Format)
 }
 
 pub(super) fn save(classifier: &Classifier, path: &Path) -> Result<()> {
-    let bytes = to_bytes(classifier)?;
-    let failed = |source| Error::Io {
-        path: path.to_owned(),
-        source,
-    };
-    // Written beside the target and renamed: a reader sees the old file or the new one.
-    let mut part = path.as_os_str().to_owned();
-    part.push(format!(".{}.part", std::process::id()));
-    let written = std::fs::File::create(&part)
-        .and_then(|mut file| file.write_all(&bytes).and_then(|()| file.sync_all()))
-        .and_then(|()| std::fs::rename(&part, path));
-    if written.is_err() {
-        // Nothing more can be done about a leftover than to try.
-        let _ = std::fs::remove_file(&part);
-    }
-    written.map_err(failed)
+    tensors::write(path, &to_bytes(classifier)?)
 }
 
 pub(super) fn load(path: &Path) -> Result<Classifier> {
-    let bytes = std::fs::read(path).map_err(|source| Error::Io {
-        path: path.to_owned(),
-        source,
-    })?;
-    from_bytes(&bytes)
+    from_bytes(&tensors::read(path)?)
 }
 
 pub(super) fn from_bytes(bytes: &[u8]) -> Result<Classifier> {
-    let format = |e: safetensors::SafeTensorError| Error::Format(e.to_string());
-    let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(format)?;
-    let document = metadata.metadata().as_ref().and_then(|m| m.get(KEY));
-    let document = document.ok_or_else(|| {
-        Error::Format(format!(
-            "the metadata has no entry {KEY:?}: not written by saccade"
-        ))
-    })?;
-    let document = parse(document)?;
-    let file = SafeTensors::deserialize(bytes).map_err(format)?;
+    let (file, document) = tensors::open(bytes).map_err(Error::Format)?;
+    let document = parse(&document)?;
 
     // The shapes are held against the configuration before anything is allocated for it.
     let topology = document.config.topology();
@@ -137,12 +92,19 @@ fn parse(document: &str) -> Result<Document> {
     #[derive(Deserialize)]
     struct Version {
         format: u32,
+        checkpoint: Option<String>,
     }
-    let bad = |e: serde_json::Error| Error::Format(format!("metadata entry {KEY:?}: {e}"));
-    let Version { format } = serde_json::from_str(document).map_err(bad)?;
-    if format != FORMAT {
+    let bad = |e: serde_json::Error| Error::Format(format!("metadata: {e}"));
+    let version: Version = serde_json::from_str(document).map_err(bad)?;
+    if let Some(network) = version.checkpoint {
         return Err(Error::Format(format!(
-            "format version {format}, this program reads version {FORMAT}"
+            "this is the checkpoint of a training of a {network}, no weights; finish the training"
+        )));
+    }
+    if version.format != FORMAT {
+        return Err(Error::Format(format!(
+            "format version {}, this program reads version {FORMAT}",
+            version.format
         )));
     }
     let document: Document = serde_json::from_str(document).map_err(bad)?;
@@ -150,30 +112,9 @@ fn parse(document: &str) -> Result<Document> {
     Ok(document)
 }
 
+/// The finite values of an F32 tensor of this shape.
 fn tensor(file: &SafeTensors<'_>, name: &'static str, expected: &[usize]) -> Result<Vec<f32>> {
-    let view = file.tensor(name).map_err(|_| {
-        let mut names = file.names();
-        names.sort_unstable();
-        Error::TensorMissing {
-            name,
-            found: names.join(", "),
-        }
-    })?;
-    if view.dtype() != Dtype::F32 {
-        return Err(Error::TensorType {
-            name,
-            found: format!("{:?}", view.dtype()),
-        });
-    }
-    if view.shape() != expected {
-        return Err(Error::TensorShape {
-            name,
-            expected: expected.to_vec(),
-            found: view.shape().to_vec(),
-        });
-    }
-    let (words, _) = view.data().as_chunks::<4>();
-    let values: Vec<f32> = words.iter().map(|&b| f32::from_le_bytes(b)).collect();
+    let values = tensors::read_f32s(file, name, expected)?;
     check_finite(name, &values)?;
     Ok(values)
 }

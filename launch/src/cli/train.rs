@@ -1,6 +1,7 @@
 //! `saccade train`: weights from a data set.
 
 use super::{CliError, CliResult, Context, Exit, print_json, print_line};
+use crate::checkpoint::Checkpoint;
 use crate::experiment::{Setup, load, train_on, training_chart};
 use crate::plots;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -9,6 +10,7 @@ use saccade_engine::models::config::ClassifierConfig;
 use saccade_engine::models::training::{EpochReport, TrainConfig, TrainReport};
 use serde::Serialize;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// Arguments of `saccade train`.
 #[derive(Debug, clap::Args)]
@@ -35,6 +37,23 @@ struct ClassifierArgs {
     seed: u64,
     #[command(flatten)]
     network: NetworkArgs,
+    /// File to keep the training in, so that it can go on after an interruption of any
+    /// kind; written after every epoch and every --checkpoint-every seconds.
+    #[arg(long, value_name = "FILE")]
+    checkpoint: Option<PathBuf>,
+    /// Seconds between two checkpoints at most; 0 is after every batch.
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        default_value_t = 30,
+        requires = "checkpoint"
+    )]
+    checkpoint_every: u64,
+    /// Go on from --checkpoint, to the same weights, to the bit, as without the
+    /// interruption. Data, parameters and seed must be the same. Begins anew where the
+    /// file is not there yet.
+    #[arg(long, requires = "checkpoint")]
+    resume: bool,
     /// Picture of loss and accuracy over the epochs.
     #[arg(long)]
     curve: Option<PathBuf>,
@@ -120,6 +139,31 @@ struct TrainDocument<'a> {
     report: &'a TrainReport,
 }
 
+/// The checkpoint asked for.
+fn checkpoint(args: &ClassifierArgs) -> Result<Option<Checkpoint>, CliError> {
+    let Some(path) = &args.checkpoint else {
+        return Ok(None);
+    };
+    match (path.exists(), args.resume) {
+        (true, false) => {
+            return Err(CliError::usage(format!(
+                "--checkpoint {}: the file is there already; go on from it with --resume, or remove it",
+                path.display()
+            )));
+        }
+        (false, true) => eprintln!("{} is not there yet: begins anew", path.display()),
+        _ => (),
+    }
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder).context(format!("making {}", folder.display()))?;
+    }
+    Ok(Some(Checkpoint {
+        path: path.clone(),
+        every: Duration::from_secs(args.checkpoint_every),
+        resume: args.resume,
+    }))
+}
+
 /// Runs `saccade train`.
 ///
 /// # Errors
@@ -133,9 +177,10 @@ pub fn run(args: TrainArgs) -> CliResult {
             args.out.display()
         )));
     }
+    let kept = checkpoint(&args)?;
     let data = load(&args.dataset, args.network.interval_ms, None)?;
     let bar = epoch_bar(setup.training.epochs);
-    let (classifier, report) = train_on(&data, &setup, args.seed, &mut |e| {
+    let (classifier, report) = train_on(&data, &setup, args.seed, kept.as_ref(), &mut |e| {
         bar.set_message(epoch_text(e));
         bar.inc(1);
     })
