@@ -19,7 +19,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Result, check};
+use crate::error::{Error, Result, check};
 use crate::real::Real;
 use crate::simd::vectorised;
 
@@ -51,7 +51,7 @@ impl Surrogate {
     }
 }
 
-/// When a spike takes the threshold off the potential.
+/// How a spike resets the potential: by the threshold, unless it says otherwise.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reset {
@@ -60,6 +60,9 @@ pub enum Reset {
     Late,
     /// In the step of the spike, after step 5 (NEST's `eprop_iaf`).
     AtOnce,
+    /// The potential itself returns to 0 then, whatever it was (the LIF of NIR). The
+    /// surrogate gradient is piecewise linear.
+    ToZero,
 }
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
@@ -135,7 +138,16 @@ impl NeuronParams {
         check("neuron.beta", self.beta, 0.0, 1e6)?;
         check("neuron.t_ref_ms", self.t_ref_ms, 0.0, 1000.0)?;
         check("neuron.psi_height", self.psi_height, 0.0, 1e6)?;
-        check("neuron.psi_width", self.psi_width, 1e-6, 1e6)
+        check("neuron.psi_width", self.psi_width, 1e-6, 1e6)?;
+        // Other surrogates are worked out after the reset, from what it left.
+        if self.reset == Reset::ToZero && self.surrogate != Surrogate::PiecewiseLinear {
+            return Err(Error::Parameter {
+                name: "neuron.surrogate".to_owned(),
+                value: format!("{:?}", self.surrogate),
+                range: "PiecewiseLinear with the reset ToZero".to_owned(),
+            });
+        }
+        Ok(())
     }
 }
 
@@ -164,6 +176,8 @@ pub struct Dynamics<R> {
     pub reset_late: R,
     /// What it takes off at once.
     pub reset_at_once: R,
+    /// What it leaves of the potential before that, 1 or 0.
+    pub reset_keep: R,
     /// Refractory time in steps.
     pub t_ref: R,
     /// Length of a step in ms.
@@ -176,9 +190,10 @@ impl<R: Real> Dynamics<R> {
         let decay = |tau_ms: f64| (-params.dt_ms / tau_ms).exp();
         let (alpha, kappa) = (decay(params.tau_m_ms), decay(params.tau_out_ms));
         let arrival = |regular: bool, decay: f64| if regular { 1.0 } else { 1.0 - decay };
-        let (late, at_once) = match params.reset {
-            Reset::Late => (params.v_th, 0.0),
-            Reset::AtOnce => (0.0, params.v_th),
+        let (late, at_once, keep) = match params.reset {
+            Reset::Late => (params.v_th, 0.0, 1.0),
+            Reset::AtOnce => (0.0, params.v_th, 1.0),
+            Reset::ToZero => (0.0, 0.0, 0.0),
         };
         Self {
             alpha: R::of(alpha),
@@ -192,6 +207,7 @@ impl<R: Real> Dynamics<R> {
             surrogate: params.surrogate,
             reset_late: R::of(late),
             reset_at_once: R::of(at_once),
+            reset_keep: R::of(keep),
             t_ref: R::of((params.t_ref_ms / params.dt_ms).round()),
             dt_ms: params.dt_ms,
         }
@@ -301,7 +317,8 @@ vectorised! {
             psi[j] = if free { bump } else { R::ZERO };
             z[j] = if spike { R::ONE } else { R::ZERO };
             r[j] = if spike { d.t_ref } else { left };
-            v[j] = if spike { v_new - d.reset_at_once } else { v_new };
+            let after = d.reset_keep * v_new - d.reset_at_once;
+            v[j] = if spike { after } else { v_new };
             a[j] = a_new;
             current[j] = R::ZERO;
         }
@@ -396,6 +413,7 @@ mod tests {
         for (reset, after, next) in [
             (Reset::Late, 1.25, decay * 1.25 - 1.0),
             (Reset::AtOnce, 0.25, decay * 0.25),
+            (Reset::ToZero, 0.0, 0.0),
         ] {
             let d = Dynamics::<f64>::new(&NeuronParams { reset, ..params() });
             let mut layer = Layer::new(1, 0, 0.0);
