@@ -4,6 +4,7 @@ pub mod circuit;
 pub mod encoder;
 pub mod error;
 pub mod experiments;
+pub mod fixed;
 pub mod learning;
 pub mod models;
 pub mod network;

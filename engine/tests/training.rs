@@ -9,6 +9,7 @@ use std::ops::ControlFlow;
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
+use saccade_engine::fixed::compare;
 use saccade_engine::models::augment::Augment;
 use saccade_engine::models::baselines::{self, Linear, NearestMean};
 use saccade_engine::models::classifier::Classifier;
@@ -76,7 +77,8 @@ fn it_learns_what_counts_do_not_tell() {
     );
     let count = NearestMean::fit(&counts(&learning), &labels(&learning), 4).unwrap();
     let count = baselines::accuracy(|x| count.predict(x), &counts(&held_out), &labels(&held_out));
-    let result = evaluate(&trained(&learning, 25), &held_out).unwrap();
+    let classifier = trained(&learning, 25);
+    let result = evaluate(&classifier, &held_out).unwrap();
     eprintln!(
         "held out: e-prop {:.3}, linear {linear:.3}, count {count:.3}; calibration error {:.3}, {:.1} Hz",
         result.accuracy, result.calibration_error, result.mean_rate_hz
@@ -95,6 +97,13 @@ fn it_learns_what_counts_do_not_tell() {
     );
     let (ticks, end) = result.accuracy_vs_time[result.accuracy_vs_time.len() - 1];
     assert_eq!((ticks, end), (SCENE.ticks, result.accuracy));
+
+    let fixed = compare(&classifier, &held_out).unwrap();
+    eprintln!("{fixed:?}");
+    assert_eq!(fixed.accuracy_f32, result.accuracy);
+    assert!((fixed.accuracy_fixed - fixed.accuracy_f32).abs() <= 0.02);
+    assert!(fixed.equal_decisions >= 0.97);
+    assert_eq!(fixed.saturated, 0);
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! `saccade eval`: how good trained weights, or a whole training, are.
 
+mod fixed;
+
 use super::train::{NetworkArgs, epoch_bar, epoch_text};
 use super::{CliError, CliResult, Context, Exit, print_json, print_line};
 use crate::experiment::{Results, compare, encoder_of, load};
@@ -47,6 +49,10 @@ struct ClassifierArgs {
     /// The first training's seed; the others follow.
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// Evaluate --weights in fixed point as well (16-bit weights, s16.15 state, as on
+    /// SpiNNaker), and print what that costs.
+    #[arg(long, requires = "weights", conflicts_with = "report")]
+    fixed: bool,
     #[command(flatten)]
     network: NetworkArgs,
     /// Folder for eval.json and pictures.
@@ -63,6 +69,9 @@ struct ClassifierArgs {
 /// Data or weights cannot be read or do not fit, or writing fails.
 pub fn run(args: EvalArgs) -> CliResult {
     let EvalNetwork::Classifier(args) = args.network;
+    if let (true, Some(dataset), Some(weights)) = (args.fixed, &args.dataset, &args.weights) {
+        return fixed::run(dataset, weights, args.network.interval_ms, args.json);
+    }
     let results = match (&args.dataset, &args.weights, &args.train, &args.test) {
         (Some(dataset), Some(weights), _, _) => of_weights(&args, dataset, weights)?,
         (_, _, Some(train), Some(test)) => of_trainings(&args, train, test)?,
