@@ -110,6 +110,14 @@ pub enum Error {
         /// What it is in the checkpoint.
         found: String,
     },
+    /// A NIR graph that the classifier cannot run, or a network that NIR cannot say.
+    #[error("NIR {place}: {what}")]
+    Nir {
+        /// Node, edge or parameter.
+        place: String,
+        /// What is wrong with it, and what to do.
+        what: String,
+    },
     /// A file could not be read or written.
     #[error("{path}: {source}")]
     Io {

@@ -9,6 +9,7 @@ pub mod learning;
 pub mod models;
 pub mod network;
 pub mod neurons;
+pub mod nir;
 pub mod real;
 mod simd;
 pub mod spikes;

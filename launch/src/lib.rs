@@ -10,5 +10,6 @@ pub mod cli;
 pub mod dataset;
 pub mod experiment;
 pub mod launch_file;
+pub mod nir_file;
 pub mod plots;
 pub mod report;

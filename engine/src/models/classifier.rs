@@ -122,7 +122,7 @@ impl Classifier {
     }
 
     /// A classifier around a network that fits the configuration.
-    pub(super) fn from_network(
+    pub(crate) fn from_network(
         config: ClassifierConfig,
         network: Network<f32>,
         provenance: Provenance,

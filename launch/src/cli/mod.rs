@@ -23,6 +23,7 @@ pub mod node;
 pub mod plot;
 mod stop;
 pub mod train;
+pub mod weights;
 
 use clap::{Parser, Subcommand};
 use std::fmt::Display;
@@ -62,6 +63,8 @@ enum Command {
     Train(train::TrainArgs),
     /// Evaluate trained weights on a data set.
     Eval(eval::EvalArgs),
+    /// Trained weights: what they are, and to and from NIR.
+    Weights(weights::WeightsArgs),
     /// Learn the field's reference tasks, with curves and pictures.
     Experiment(experiment::ExperimentArgs),
     /// Draw curves, confusion matrices and spike rasters.
@@ -212,6 +215,7 @@ pub fn main() -> ExitCode {
         Command::Dataset(args) => dataset::run(args),
         Command::Train(args) => train::run(args),
         Command::Eval(args) => eval::run(args),
+        Command::Weights(args) => weights::run(args),
         Command::Experiment(args) => experiment::run(args),
         Command::Plot(args) => plot::run(args),
         Command::Doctor(args) => doctor::run(args),

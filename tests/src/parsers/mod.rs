@@ -81,6 +81,9 @@ pub static PARSERS: &[Parser] = &[
     plain("parameters", whole::parameters, seeds::parameters),
     plain("world", whole::world, seeds::world),
     plain("weights", whole::weights, seeds::weights),
+    plain("checkpoint", whole::checkpoint, seeds::checkpoint),
+    // Packed, and with as many input spikes as a network may take in an interval.
+    packed("file_nir", 2048 * MIB, whole::nir, seeds::file_nir),
 ];
 
 /// Gives `input` to the parser `name`.

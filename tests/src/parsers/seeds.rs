@@ -3,8 +3,13 @@
 
 use std::path::Path;
 
+use saccade_engine::models::augment::Augment;
 use saccade_engine::models::classifier::Classifier;
 use saccade_engine::models::config::ClassifierConfig;
+use saccade_engine::models::sample::Sample;
+use saccade_engine::models::training::{TrainConfig, Trainer};
+use saccade_engine::nir;
+use saccade_launch::nir_file;
 use saccade_msgs::builtin_interfaces::Time;
 use saccade_msgs::dvs_msgs::EventArray;
 use saccade_msgs::event_camera_msgs::EventPacket;
@@ -354,15 +359,62 @@ pub fn world() -> Vec<Vec<u8>> {
     vec![table, small.to_vec()]
 }
 
-/// Weights of a small classifier.
-pub fn weights() -> Vec<Vec<u8>> {
-    let config = ClassifierConfig {
+fn small() -> ClassifierConfig {
+    ClassifierConfig {
         n_in: 8,
         n_lif: 2,
         n_alif: 2,
         n_out: 2,
         ..ClassifierConfig::default()
-    };
-    let classifier = Classifier::new(config, 1).expect("in range");
+    }
+}
+
+/// Weights of a small classifier.
+pub fn weights() -> Vec<Vec<u8>> {
+    let classifier = Classifier::new(small(), 1).expect("in range");
     vec![classifier.to_bytes().expect("finite")]
+}
+
+/// Samples and parameters of a small training.
+pub fn training() -> (Vec<Sample>, ClassifierConfig, TrainConfig) {
+    let sample = |label: u32| Sample {
+        spikes: (0..20).map(|k| (k, u32::from(k) % 4 + 4 * label)).collect(),
+        ticks: 20,
+        label: label as usize,
+        weight: 1.0,
+    };
+    let config = ClassifierConfig {
+        max_ticks: 20,
+        ..small()
+    };
+    let training = TrainConfig {
+        epochs: 2,
+        augment: Augment {
+            width: 2,
+            height: 2,
+            shift: 0,
+            ..Augment::default()
+        },
+        ..TrainConfig::default()
+    };
+    ((0..8).map(|k| sample(k % 2)).collect(), config, training)
+}
+
+/// Its checkpoint after an epoch.
+pub fn checkpoint() -> Vec<Vec<u8>> {
+    let (samples, config, training) = training();
+    let mut trainer = Trainer::new(&samples, &config, &training, 1).expect("in range");
+    trainer.run_epoch().expect("trains");
+    vec![trainer.checkpoint().expect("writes")]
+}
+
+/// The small classifier as a NIR graph, and that of another program.
+pub fn file_nir() -> Vec<Vec<u8>> {
+    let classifier = Classifier::new(small(), 1).expect("in range");
+    let ours = nir::export(&classifier, true).expect("exports");
+    let mut others = ours.clone();
+    others.metadata.clear();
+    [ours, others]
+        .map(|graph| nir_file::to_bytes(&graph).expect("writes"))
+        .into()
 }

@@ -4,7 +4,8 @@ use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
 
 use saccade_engine::models::classifier::Classifier;
-use saccade_launch::launch_file;
+use saccade_engine::models::training::Trainer;
+use saccade_launch::{launch_file, nir_file};
 use saccade_msgs::registry::ENTRIES;
 use saccade_nodes::{Parameters, registry};
 use saccade_rosbags::events::{
@@ -12,6 +13,8 @@ use saccade_rosbags::events::{
 };
 use saccade_rosbags::{BagReader, Format, detect};
 use saccade_worlds::sdf::World;
+
+use super::seeds;
 
 /// A file `name` with this content, in a folder that lives as long as the thread.
 fn file(name: &str, content: &[u8]) -> PathBuf {
@@ -213,5 +216,27 @@ pub fn weights(input: &[u8]) {
         let bytes = classifier.to_bytes().expect("writes what it read");
         let again = Classifier::from_bytes(&bytes).expect("reads what it wrote");
         assert_eq!(again.to_bytes().expect("writes"), bytes);
+    }
+}
+
+/// A checkpoint of the training of the seed: one that is taken is that one.
+pub fn checkpoint(input: &[u8]) {
+    let (samples, config, training) = seeds::training();
+    if let Ok(trainer) = Trainer::resume(&samples, &config, &training, 1, input) {
+        assert_eq!(trainer.checkpoint().expect("writes what it read"), input);
+    }
+}
+
+/// A NIR file: what could be read is written and read again, and imports or not.
+pub fn nir(input: &[u8]) {
+    if let Ok(graph) = nir_file::from_bytes(input.to_vec()) {
+        // Damage makes names that cannot be written.
+        if let Ok(bytes) = nir_file::to_bytes(&graph) {
+            let again = nir_file::from_bytes(bytes).expect("reads what it wrote");
+            assert_eq!(again.nodes.len(), graph.nodes.len());
+            assert_eq!(again.edges.len(), graph.edges.len());
+        }
+        // Refusals are expected.
+        let _ = saccade_engine::nir::import(&graph, 1.0);
     }
 }

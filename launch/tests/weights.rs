@@ -1,0 +1,109 @@
+//! Weights through the command: to NIR and back, and in fixed point.
+
+use saccade_tests::{bars, repository};
+use serde_json::Value as Json;
+use std::path::Path;
+use std::process::Command;
+
+/// Status, stdout and stderr of `saccade`.
+fn saccade(folder: &Path, args: &[&str]) -> (i32, String, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_saccade"))
+        .args(args)
+        .current_dir(folder)
+        .output()
+        .expect("the command starts");
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let status = output.status.code().expect("it was not killed");
+    (status, text(&output.stdout), text(&output.stderr))
+}
+
+fn json(stdout: &str) -> Json {
+    serde_json::from_str(stdout).expect("one document")
+}
+
+/// The shipped weights, half of whose neurons adapt.
+#[test]
+fn weights_go_to_nir_and_come_back_to_the_byte() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder.path();
+    let shipped = repository("launch/weights/grasp.safetensors");
+    let shipped = shipped.to_str().expect("UTF-8");
+
+    let (status, _, stderr) = saccade(folder, &["weights", "export", shipped, "w.nir"]);
+    assert_eq!(status, 1, "{stderr}");
+    assert!(stderr.contains("100 of the 200 neurons"), "{stderr}");
+    assert!(stderr.contains("--lossy"), "{stderr}");
+    assert!(!folder.join("w.nir").exists());
+
+    let (status, stdout, stderr) = saccade(
+        folder,
+        &["weights", "export", shipped, "w.nir", "--lossy", "--json"],
+    );
+    assert_eq!(status, 0, "{stderr}");
+    let said = json(&stdout)["metadata_only"].clone();
+    assert_eq!(said.as_array().map(Vec::len), Some(3), "{stdout}");
+    assert!(
+        stderr.contains("note: in the metadata only: the refractory time of 3 ms"),
+        "{stderr}"
+    );
+
+    let back = ["weights", "import", "w.nir", "back.safetensors"];
+    let (status, _, stderr) = saccade(folder, &back);
+    assert_eq!((status, stderr.as_str()), (0, ""));
+    let same = std::fs::read(shipped).expect("read")
+        == std::fs::read(folder.join("back.safetensors")).expect("read");
+    assert!(same, "the weights that came back are others");
+
+    let (_, stdout, _) = saccade(folder, &["weights", "info", "w.nir", "--json"]);
+    let document = json(&stdout);
+    assert_eq!(document["imports"], "yes");
+    assert_eq!(document["nodes"].as_array().map(Vec::len), Some(7));
+    let (_, stdout, _) = saccade(folder, &["weights", "info", shipped]);
+    assert!(
+        stdout.contains("2048 inputs, 100 LIF, 100 ALIF, 4 classes"),
+        "{stdout}"
+    );
+    let (status, _, stderr) = saccade(folder, &["weights", "import", shipped, "x.safetensors"]);
+    assert_eq!(status, 1, "{stderr}");
+    assert!(stderr.contains("grasp.safetensors"), "{stderr}");
+}
+
+/// What `--fixed` says of `f32` is what `eval` says without it. How close fixed point
+/// comes is tested in the engine.
+#[test]
+fn fixed_point_is_held_against_f32() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder.path();
+    bars(&folder.join("bars.mcap"), 20, 0);
+    let train = ["train", "classifier", "bars.mcap", "--out", "w.safetensors"];
+    let of = ["--epochs", "4", "--hidden", "20", "--interval-ms", "60"];
+    let (status, _, stderr) = saccade(folder, &[&train[..], &of[..]].concat());
+    assert_eq!(status, 0, "{stderr}");
+    let eval = [
+        "eval",
+        "classifier",
+        "bars.mcap",
+        "--weights",
+        "w.safetensors",
+    ];
+    let eval = [&eval[..], &["--interval-ms", "60", "--json"]].concat();
+    let (_, stdout, _) = saccade(folder, &eval);
+    let accuracy = json(&stdout)["accuracy_mean"].clone();
+    let (status, stdout, stderr) = saccade(folder, &[&eval[..], &["--fixed"]].concat());
+    assert_eq!(status, 0, "{stderr}");
+    let fixed = json(&stdout)["fixed"].clone();
+    assert_eq!(fixed["accuracy_f32"], accuracy);
+    assert_eq!(
+        (&fixed["samples"], &fixed["saturated"]),
+        (&Json::from(20), &Json::from(0))
+    );
+    let number = |name: &str| fixed[name].as_f64().expect("a number");
+    assert!(
+        fixed["spikes"][1].as_f64().expect("a number") > 1.0,
+        "{fixed}"
+    );
+    assert!(
+        number("largest_readout_difference") < number("largest_readout"),
+        "{fixed}"
+    );
+}
