@@ -69,14 +69,15 @@ fn weights_go_to_nir_and_come_back_to_the_byte() {
 }
 
 /// What `--fixed` says of `f32` is what `eval` says without it. How close fixed point
-/// comes is tested in the engine.
+/// comes is tested in the engine. The network has no ALIF, and NIR nothing to lose.
 #[test]
-fn fixed_point_is_held_against_f32() {
+fn a_trained_network_in_fixed_point_and_as_nir() {
     let folder = tempfile::tempdir().expect("a folder");
     let folder = folder.path();
     bars(&folder.join("bars.mcap"), 20, 0);
     let train = ["train", "classifier", "bars.mcap", "--out", "w.safetensors"];
     let of = ["--epochs", "4", "--hidden", "20", "--interval-ms", "60"];
+    let of = [&of[..], &["--alif-percent", "0"]].concat();
     let (status, _, stderr) = saccade(folder, &[&train[..], &of[..]].concat());
     assert_eq!(status, 0, "{stderr}");
     let eval = [
@@ -106,4 +107,11 @@ fn fixed_point_is_held_against_f32() {
         number("largest_readout_difference") < number("largest_readout"),
         "{fixed}"
     );
+
+    let (status, _, stderr) = saccade(folder, &["weights", "export", "w.safetensors", "w.nir"]);
+    assert_eq!(status, 0, "{stderr}");
+    let (_, stdout, _) = saccade(folder, &["weights", "info", "w.nir", "--json"]);
+    let document = json(&stdout);
+    assert_eq!(document["imports"], "yes");
+    assert_eq!(document["metadata"]["dt"], 0.001);
 }

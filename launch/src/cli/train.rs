@@ -68,9 +68,12 @@ pub struct NetworkArgs {
     /// Passes over the samples.
     #[arg(long)]
     epochs: Option<usize>,
-    /// Recurrent neurons; half of them adapt (ALIF).
+    /// Recurrent neurons.
     #[arg(long)]
     hidden: Option<usize>,
+    /// How many of them adapt (ALIF), in percent; 0 for networks that NIR can say.
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u8).range(0..=100))]
+    alif_percent: u8,
     /// Samples per step of the optimizer.
     #[arg(long)]
     batch: Option<usize>,
@@ -89,10 +92,11 @@ impl NetworkArgs {
             classifier: ClassifierConfig::default(),
             training: TrainConfig::default(),
         };
-        if let Some(hidden) = self.hidden {
-            setup.classifier.n_alif = hidden / 2;
-            setup.classifier.n_lif = hidden - hidden / 2;
-        }
+        let network = &mut setup.classifier;
+        let hidden = self.hidden.unwrap_or(network.n_lif + network.n_alif);
+        // Absurd numbers are refused by the engine, not by the multiplication.
+        network.n_alif = hidden.saturating_mul(usize::from(self.alif_percent)) / 100;
+        network.n_lif = hidden - network.n_alif;
         setup.classifier.max_ticks = setup
             .classifier
             .max_ticks

@@ -103,7 +103,7 @@ struct Exported<'a> {
 fn export(args: &ExportArgs) -> CliResult {
     let classifier = load_weights(&args.weights)?;
     let graph = nir::export(&classifier, args.lossy).context(format!(
-        "{} to NIR (--lossy allows it)",
+        "{} to NIR (`--lossy` allows it; `saccade train --alif-percent 0` trains without)",
         args.weights.display()
     ))?;
     nir_file::write(&args.nir, &graph).context(args.nir.display().to_string())?;
