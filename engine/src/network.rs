@@ -64,6 +64,17 @@ impl<R: Real> Weights<R> {
         [&mut self.w_in, &mut self.w_rec, &mut self.w_out]
     }
 
+    /// Cosine of the angle to another, all three matrices taken as one vector; NaN where
+    /// one of them is zero.
+    pub fn cosine(&self, other: &Self) -> f64 {
+        let dot = |a: &Self, b: &Self| -> f64 {
+            let parts = a.parts().into_iter().zip(b.parts());
+            let pairs = parts.flat_map(|(a, b)| a.iter().zip(b));
+            pairs.map(|(a, b)| a.to_f64() * b.to_f64()).sum()
+        };
+        dot(self, other) / (dot(self, self) * dot(other, other)).sqrt()
+    }
+
     /// Sets everything to zero.
     pub fn clear(&mut self) {
         for part in self.parts_mut() {

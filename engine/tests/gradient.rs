@@ -1,4 +1,4 @@
-//! What gradient e-prop computes, against finite differences.
+//! What gradient e-prop computes, and backpropagation through time, against finite differences.
 //!
 //! The network is run once as it is, with hard spikes. Around that run, spikes are
 //! given the derivative that the surrogate gradient stands for: a spike that was `z` is
@@ -7,15 +7,20 @@
 //! its derivative is what automatic differentiation gives. Where the spikes go on to
 //! the readout and the adaptation they carry that derivative; where they go to the
 //! recurrent synapses and the reset they are detached, the paths that e-prop leaves
-//! out, or not, which is backpropagation through time.
+//! out, or not: the paths of backpropagation through time.
 
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use saccade_engine::learning::bptt::{Bptt, Paths};
 use saccade_engine::learning::eprop::{Adjoint, EpropConfig};
 use saccade_engine::learning::loss;
 use saccade_engine::network::{Interval, Network, Topology, Weights};
-use saccade_engine::neurons::NeuronParams;
+use saccade_engine::neurons::{NeuronParams, Reset};
 
+const DETACHED: Paths = Paths {
+    recurrent: false,
+    reset: false,
+};
 const TICKS: usize = 150;
 const TOPOLOGY: Topology = Topology {
     n_in: 6,
@@ -33,8 +38,16 @@ struct Run {
     /// Distance to the threshold, and whether the neuron was refractory.
     distance: Vec<Vec<f64>>,
     refractory: Vec<Vec<bool>>,
+    interval: Interval<f64>,
     gradient: Weights<f64>,
 }
+
+/// The squared error alone.
+const NO_RATE: EpropConfig = EpropConfig {
+    c_reg: 0.0,
+    f_target_hz: 0.0,
+    average_gradient: false,
+};
 
 fn target(s: usize) -> [f64; 2] {
     [(s as f64 / 20.0).sin(), (s as f64 / 13.0).cos()]
@@ -67,19 +80,17 @@ impl Run {
                 .iter()
                 .zip(&layer.beta)
                 .map(|(a, b)| params.v_th + a * b);
-            distance.push(layer.v.iter().zip(th).map(|(v, th)| v - th).collect());
+            // The potential at the threshold, before a reset at once.
+            let v = layer.v.iter().zip(&layer.z);
+            let v = v.map(|(v, z)| v + network.dynamics.reset_at_once * z);
+            distance.push(v.zip(th).map(|(v, th)| v - th).collect());
             let left = layer.r.iter().zip(&layer.z);
             refractory.push(left.map(|(&r, &z)| r > 0.0 && z == 0.0).collect());
             let y = interval.readout().to_vec();
             loss::squared_error(&y, &target(s), interval.error_mut().unwrap());
         }
-        let config = EpropConfig {
-            c_reg: 0.0,
-            f_target_hz: 0.0,
-            average_gradient: false,
-        };
         let mut gradient = Weights::zeros(&TOPOLOGY);
-        Adjoint::new(&network).accumulate(&network, &interval, &config, &mut gradient);
+        Adjoint::new(&network).accumulate(&network, &interval, &NO_RATE, &mut gradient);
         Self {
             params,
             network,
@@ -87,8 +98,16 @@ impl Run {
             spikes,
             distance,
             refractory,
+            interval,
             gradient,
         }
+    }
+
+    fn through_time(&self, paths: Paths, config: &EpropConfig) -> Weights<f64> {
+        let mut gradient = Weights::zeros(&TOPOLOGY);
+        let mut bptt = Bptt::new(&self.network, paths);
+        bptt.accumulate(&self.network, &self.interval, config, &mut gradient);
+        gradient
     }
 
     /// The integral of the surrogate gradient.
@@ -102,24 +121,26 @@ impl Run {
         }
     }
 
-    /// Half the squared error with other weights, and the spikes of the last tick.
-    fn loss(&self, weights: &Weights<f64>, detached: bool) -> f64 {
+    /// Half the squared error with other weights.
+    fn loss(&self, weights: &Weights<f64>, paths: Paths) -> f64 {
         let (n, n_out, d) = (TOPOLOGY.n_rec(), TOPOLOGY.n_out, &self.network.dynamics);
         let (mut v, mut a, mut y) = (vec![0.0; n], vec![0.0; n], vec![0.0; n_out]);
         let (mut z, mut sum) = (vec![0.0; n], 0.0);
         for s in 0..TICKS {
-            let before = match detached {
-                true if s > 0 => self.spikes[s - 1].clone(),
+            let before = |attached: bool| match s.checked_sub(1) {
+                Some(p) if !attached => self.spikes[p].clone(),
                 _ => z.clone(),
             };
+            let (sent, reset) = (before(paths.recurrent), before(paths.reset));
             let mut soft = vec![0.0; n];
             for j in 0..n {
                 let input = self.inputs[s]
                     .iter()
                     .map(|&i| weights.w_in[i as usize * n + j]);
-                let recurrent = (0..n).map(|i| before[i] * weights.w_rec[i * n + j]);
+                let recurrent = (0..n).map(|i| sent[i] * weights.w_rec[i * n + j]);
                 let current: f64 = input.sum::<f64>() + recurrent.sum::<f64>();
-                v[j] = d.alpha * v[j] + d.p * current - d.v_th * before[j];
+                let kept = d.alpha * (v[j] - d.reset_at_once * reset[j]);
+                v[j] = kept + d.p * current - d.reset_late * reset[j];
                 a[j] = d.rho * a[j] + z[j];
                 let beta = if j < TOPOLOGY.n_lif {
                     0.0
@@ -142,7 +163,7 @@ impl Run {
     }
 
     /// Central differences for every weight.
-    fn differences(&self, detached: bool) -> Weights<f64> {
+    fn differences(&self, paths: Paths) -> Weights<f64> {
         const STEP: f64 = 1e-5;
         let mut differences = Weights::zeros(&TOPOLOGY);
         for part in 0..3 {
@@ -150,7 +171,7 @@ impl Run {
                 let moved = |by: f64| {
                     let mut weights = self.network.weights.clone();
                     weights.parts_mut()[part][at] += by;
-                    self.loss(&weights, detached)
+                    self.loss(&weights, paths)
                 };
                 let slope = (moved(STEP) - moved(-STEP)) / (2.0 * STEP);
                 differences.parts_mut()[part][at] = slope;
@@ -161,59 +182,90 @@ impl Run {
         differences
     }
 
-    /// Largest deviation from e-prop's gradient, as part of its largest entry, over the parts.
-    fn deviation(&self, differences: &Weights<f64>, parts: &[usize]) -> f64 {
-        let largest = |x: &mut dyn Iterator<Item = f64>| x.map(f64::abs).fold(0.0, f64::max);
-        let of_part = |&part: &usize| {
-            let (a, b) = (self.gradient.parts()[part], differences.parts()[part]);
-            let scale = largest(&mut a.iter().copied());
-            assert!(scale > 1e-3, "the gradient must not vanish");
-            largest(&mut a.iter().zip(b).map(|(a, b)| a - b)) / scale
-        };
-        parts.iter().map(of_part).fold(0.0, f64::max)
-    }
-
     fn fired(&self) -> f64 {
         self.spikes.iter().flatten().sum()
     }
 }
 
-fn cosine(a: &Weights<f64>, b: &Weights<f64>) -> f64 {
-    let dot = |a: &Weights<f64>, b: &Weights<f64>| -> f64 {
-        let parts = a.parts().into_iter().zip(b.parts());
-        parts
-            .flat_map(|(a, b)| a.iter().zip(b))
-            .map(|(a, b)| a * b)
-            .sum()
+/// Largest deviation of `gradient`, as part of the largest entry, over the parts.
+fn deviation(gradient: &Weights<f64>, differences: &Weights<f64>, parts: &[usize]) -> f64 {
+    let largest = |x: &mut dyn Iterator<Item = f64>| x.map(f64::abs).fold(0.0, f64::max);
+    let of_part = |&part: &usize| {
+        let (a, b) = (gradient.parts()[part], differences.parts()[part]);
+        let scale = largest(&mut a.iter().copied());
+        assert!(scale > 1e-3, "the gradient must not vanish");
+        largest(&mut a.iter().zip(b).map(|(a, b)| a - b)) / scale
     };
-    dot(a, b) / (dot(a, a) * dot(b, b)).sqrt()
+    parts.iter().map(of_part).fold(0.0, f64::max)
+}
+
+/// Runs without and with adaptation, refractory time and a reset at once.
+fn runs() -> [Run; 4] {
+    [
+        (0.0, 0.0, 3.0, Reset::Late),
+        (3.0, 0.07, 3.0, Reset::Late),
+        (3.0, 0.3, 6.0, Reset::Late),
+        (2.0, 0.1, 4.0, Reset::AtOnce),
+    ]
+    .map(|(t_ref_ms, beta, recurrent, reset)| {
+        let params = NeuronParams {
+            t_ref_ms,
+            beta,
+            reset,
+            tau_a_ms: 50.0,
+            ..NeuronParams::default()
+        };
+        let run = Run::new(params, recurrent);
+        assert!(run.fired() > 50.0, "{} spikes", run.fired());
+        run
+    })
 }
 
 /// With recurrence, reset, adaptation and refractory time: the gradient with spikes
 /// detached on the recurrent and the reset path. And how near that is to the whole one.
 #[test]
 fn with_spikes_it_is_the_gradient_with_two_paths_detached() {
-    for (t_ref_ms, beta, recurrent) in [(0.0, 0.0, 3.0), (3.0, 0.07, 3.0), (3.0, 0.3, 6.0)] {
-        let params = NeuronParams {
-            t_ref_ms,
-            beta,
-            tau_a_ms: 50.0,
-            ..NeuronParams::default()
-        };
-        let run = Run::new(params, recurrent);
-        assert!(run.fired() > 50.0, "{} spikes", run.fired());
-        let worst = run.deviation(&run.differences(true), &[0, 1, 2]);
-        let whole = run.differences(false);
-        let cosine = cosine(&run.gradient, &whole);
+    for run in runs() {
+        let worst = deviation(&run.gradient, &run.differences(DETACHED), &[0, 1, 2]);
+        let whole = run.through_time(Paths::default(), &NO_RATE);
+        let cosine = run.gradient.cosine(&whole);
         println!(
-            "t_ref {t_ref_ms}, beta {beta}, {} spikes: {worst:e}; cosine to the whole gradient {cosine:.3}",
+            "{} spikes: {worst:e}; cosine to the whole gradient {cosine:.3}",
             run.fired()
         );
         assert!(worst < 1e-6, "{worst:e}");
         assert!(
-            run.deviation(&whole, &[0]) > 1e-2,
+            deviation(&run.gradient, &whole, &[0]) > 1e-2,
             "the paths left out must matter"
         );
         assert!(cosine > 0.9, "{cosine}");
+    }
+}
+
+/// Each path alone and both: the gradient of the smoothed network.
+#[test]
+fn through_time_it_is_the_gradient_of_the_smoothed_network() {
+    for run in runs() {
+        for (recurrent, reset) in [(true, true), (true, false), (false, true)] {
+            let paths = Paths { recurrent, reset };
+            let gradient = run.through_time(paths, &NO_RATE);
+            let worst = deviation(&gradient, &run.differences(paths), &[0, 1, 2]);
+            println!("{paths:?}: {worst:e}");
+            assert!(worst < 1e-6, "{paths:?}: {worst:e}");
+        }
+    }
+}
+
+/// With both paths detached it is e-prop, regularisation of the rate included.
+#[test]
+fn through_time_without_its_paths_it_is_eprop() {
+    for run in runs() {
+        for config in [NO_RATE, EpropConfig::default()] {
+            let mut eprop = Weights::zeros(&TOPOLOGY);
+            let mut adjoint = Adjoint::new(&run.network);
+            adjoint.accumulate(&run.network, &run.interval, &config, &mut eprop);
+            let bptt = run.through_time(DETACHED, &config);
+            assert!(deviation(&eprop, &bptt, &[0, 1, 2]) < 1e-13);
+        }
     }
 }

@@ -82,7 +82,7 @@ impl EpropConfig {
     }
 
     /// What the gradient of an interval is multiplied by.
-    fn scale<R: Real>(&self, interval: &Interval<R>) -> R {
+    pub(super) fn scale<R: Real>(&self, interval: &Interval<R>) -> R {
         match self.average_gradient {
             true => R::of(1.0 / interval.error_ticks().max(1) as f64),
             false => R::ONE,
@@ -91,7 +91,7 @@ impl EpropConfig {
 }
 
 /// `reg_j` of the module docs for every neuron, into `out`.
-fn regularisation<R: Real>(
+pub(super) fn regularisation<R: Real>(
     interval: &Interval<R>,
     dynamics: &Dynamics<R>,
     config: &EpropConfig,
@@ -110,11 +110,15 @@ fn regularisation<R: Real>(
 }
 
 /// The feedback weights of a network, `[n_out, n_rec]`, into `out`.
-fn feedback<R: Real>(network: &Network<R>, out: &mut [R]) {
-    if let Some(random) = &network.feedback {
-        out.copy_from_slice(random);
-        return;
+pub(super) fn feedback<R: Real>(network: &Network<R>, out: &mut [R]) {
+    match &network.feedback {
+        Some(random) => out.copy_from_slice(random),
+        None => transpose_readout(network, out),
     }
+}
+
+/// The transposed readout weights, `[n_out, n_rec]`, into `out`.
+fn transpose_readout<R: Real>(network: &Network<R>, out: &mut [R]) {
     let (n, n_out) = (network.topology.n_rec(), network.topology.n_out);
     for (j, row) in network.weights.w_out.chunks_exact(n_out.max(1)).enumerate() {
         for (k, &w) in row.iter().enumerate() {
@@ -165,9 +169,38 @@ impl<R: Real> Adjoint<R> {
         config: &EpropConfig,
         gradients: &mut Weights<R>,
     ) {
+        feedback(network, &mut self.feedback);
+        let gain = R::ONE - network.dynamics.kappa;
+        self.pass(network, interval, config, gain, |_, _| {}, gradients);
+    }
+
+    /// The same by backpropagation through time: the feedback is the readout itself,
+    /// `paths` adds to `M` what comes back from the next step's `C`.
+    pub(super) fn accumulate_through_time(
+        &mut self,
+        network: &Network<R>,
+        interval: &Interval<R>,
+        config: &EpropConfig,
+        paths: impl Fn(&mut [R], &[R]),
+        gradients: &mut Weights<R>,
+    ) {
+        transpose_readout(network, &mut self.feedback);
+        let gain = network.dynamics.p_out;
+        self.pass(network, interval, config, gain, paths, gradients);
+    }
+
+    /// Backwards through the interval, with `gain` in the place of `1 - kappa` in `M`.
+    fn pass(
+        &mut self,
+        network: &Network<R>,
+        interval: &Interval<R>,
+        config: &EpropConfig,
+        gain: R,
+        paths: impl Fn(&mut [R], &[R]),
+        gradients: &mut Weights<R>,
+    ) {
         let dynamics = &network.dynamics;
         let scale = config.scale(interval);
-        feedback(network, &mut self.feedback);
         regularisation(interval, dynamics, config, &mut self.reg);
         // Scaling the sources scales the gradient: everything after is linear.
         for reg in &mut self.reg {
@@ -182,7 +215,15 @@ impl<R: Real> Adjoint<R> {
                 *eb = dynamics.kappa * *eb + e * scale;
                 *readout = dynamics.p_out * *eb;
             }
-            backward(self, dynamics, &interval.layer().beta, interval.psi(s));
+            self.m.copy_from_slice(&self.reg);
+            paths(&mut self.m, &self.c);
+            backward(
+                self,
+                dynamics,
+                &interval.layer().beta,
+                interval.psi(s),
+                gain,
+            );
             let arrived = s
                 .checked_sub(1)
                 .map_or(&[][..], |p| interval.spikes().tick(p));
@@ -199,7 +240,7 @@ impl<R: Real> Adjoint<R> {
 }
 
 /// No neuron projects to itself.
-fn clear_diagonal<R: Real>(w_rec: &mut [R], n: usize) {
+pub(super) fn clear_diagonal<R: Real>(w_rec: &mut [R], n: usize) {
     for g in w_rec.iter_mut().step_by(n + 1) {
         *g = R::ZERO;
     }
@@ -207,13 +248,12 @@ fn clear_diagonal<R: Real>(w_rec: &mut [R], n: usize) {
 
 vectorised! {
     /// One step of `M`, `A`, `D`, `C` of the module docs.
-    fn backward<R: Real>(adjoint: &mut Adjoint<R>, d: &Dynamics<R>, beta: &[R], psi: &[R]) {
+    fn backward<R: Real>(adjoint: &mut Adjoint<R>, d: &Dynamics<R>, beta: &[R], psi: &[R], gain: R) {
         let n = psi.len();
-        let Adjoint { feedback, error, reg, m, d: dd, c, .. } = adjoint;
+        let Adjoint { feedback, error, m, d: dd, c, .. } = adjoint;
         let (m, dd, c, beta) = (&mut m[..n], &mut dd[..n], &mut c[..n], &beta[..n]);
-        m.copy_from_slice(&reg[..n]);
         for (&e, b) in error.iter().zip(feedback.chunks_exact(n.max(1))) {
-            let factor = (R::ONE - d.kappa) * e;
+            let factor = gain * e;
             for (m, &b) in m.iter_mut().zip(b) {
                 *m += factor * b;
             }

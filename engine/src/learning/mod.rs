@@ -1,5 +1,6 @@
 //! Learning rules, one file each, and what they have in common.
 
+pub mod bptt;
 pub mod eprop;
 pub mod feedback;
 pub mod loss;
