@@ -28,7 +28,7 @@ use serde::{Deserialize, Serialize};
 use crate::learning::eprop::{Adjoint, EpropConfig};
 use crate::network::{Interval, Network, Weights};
 use crate::real::Real;
-use crate::simd::add_scaled;
+use crate::simd::{add_scaled, vectorised};
 
 /// The paths by which a derivative goes back in time, besides membrane and adaptation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -82,10 +82,7 @@ impl<R: Real> Bptt<R> {
                 add_scaled(m, -reset, c);
             }
             if paths.recurrent {
-                let rows = network.weights.w_rec.chunks_exact(c.len().max(1));
-                for (m, row) in m.iter_mut().zip(rows) {
-                    *m += dot(row, c);
-                }
+                add_product(m, &network.weights.w_rec, c);
             }
         };
         self.adjoint
@@ -93,22 +90,25 @@ impl<R: Real> Bptt<R> {
     }
 }
 
-/// Scalar product, in eight sums that a vector register holds.
-fn dot<R: Real>(a: &[R], b: &[R]) -> R {
-    let mut sums = [R::ZERO; 8];
-    let (a8, a_rest) = a.as_chunks::<8>();
-    let (b8, b_rest) = b.as_chunks::<8>();
-    for (a, b) in a8.iter().zip(b8) {
-        for (sum, (&a, &b)) in sums.iter_mut().zip(a.iter().zip(b)) {
-            *sum += a * b;
+vectorised! {
+    /// `m += W c` for a square row-major matrix `W`; each product in eight sums, which a
+    /// vector register holds.
+    fn add_product<R: Real>(m: &mut [R], matrix: &[R], c: &[R]) {
+        let (c8, c_rest) = c.as_chunks::<8>();
+        for (m, row) in m.iter_mut().zip(matrix.chunks_exact(c.len().max(1))) {
+            let (row8, row_rest) = row.as_chunks::<8>();
+            let mut sums = [R::ZERO; 8];
+            for (w, c) in row8.iter().zip(c8) {
+                for k in 0..8 {
+                    sums[k] += w[k] * c[k];
+                }
+            }
+            for (&w, &c) in row_rest.iter().zip(c_rest) {
+                sums[0] += w * c;
+            }
+            for sum in sums {
+                *m += sum;
+            }
         }
     }
-    let mut total = R::ZERO;
-    for sum in sums {
-        total += sum;
-    }
-    for (&a, &b) in a_rest.iter().zip(b_rest) {
-        total += a * b;
-    }
-    total
 }

@@ -2,7 +2,10 @@
 
 pub mod bptt;
 pub mod eprop;
+pub mod erbp;
+pub mod error_neurons;
 pub mod feedback;
 pub mod loss;
 pub mod online;
 pub mod optimizer;
+pub mod rule;
