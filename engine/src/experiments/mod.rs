@@ -7,24 +7,38 @@
 //! |---|---|---|
 //! | [`SineRegression`] | one readout follows a sum of sines while frozen noise comes in | Bellec et al. 2020, supplementary note; NEST's example |
 //! | [`EvidenceAccumulation`] | which side had more of seven cues, asked after a delay | the same, figure 4 |
+//! | [`DelayedRecall`] | which symbol was to be stored, among others to be ignored | Bellec et al. 2018 |
+//! | [`YinYang`] | which part of a figure a point lies in, told by five spike times | Kriener et al. 2022 |
+//! | [`RandomManifold`] | which curve in the space of spike times a sample lies on | Zenke & Vogels 2021 |
 //!
-//! Both draw with NumPy's numbers ([`numpy_random`]), so that a seed gives the very
-//! task of NEST's own tests, and its losses can be held against ours.
+//! All draw with NumPy's numbers ([`numpy_random`]): in the first two a seed gives the
+//! very task of NEST's own tests, and its losses can be held against ours. The last three
+//! have sequences to be judged by that are never learnt from.
 
+pub mod baseline;
+mod delayed_recall;
 mod evidence_accumulation;
 pub mod numpy_random;
+mod random_manifold;
+mod samples;
 mod sine_regression;
+mod yin_yang;
 
+pub use delayed_recall::DelayedRecall;
 pub use evidence_accumulation::EvidenceAccumulation;
+pub use random_manifold::RandomManifold;
 pub use sine_regression::SineRegression;
+pub use yin_yang::YinYang;
 
 use rayon::prelude::*;
 
-use crate::error::{Error, Result};
-use crate::learning::eprop::{Adjoint, EpropConfig, Forward};
+use crate::error::{Error, Result, check};
+use crate::learning::bptt::Paths;
+use crate::learning::eprop::{EpropConfig, Forward};
 use crate::learning::feedback::Feedback;
 use crate::learning::loss;
 use crate::learning::optimizer::{Optimizer, OptimizerConfig};
+use crate::learning::rule::{Learner, Rule};
 use crate::network::{Interval, Network, Topology, Weights};
 use crate::neurons::NeuronParams;
 use crate::real::Real;
@@ -79,6 +93,10 @@ pub trait Problem {
     fn task(&self) -> &Task;
     /// The sequences of the next iteration.
     fn batch(&mut self) -> Vec<Sequence>;
+    /// Sequences that are never learnt from; none where the task has no such.
+    fn held_out(&self) -> &[Sequence] {
+        &[]
+    }
 }
 
 /// What came out of an iteration, before its weight update.
@@ -95,10 +113,11 @@ pub struct Iteration {
     pub rate_hz: f64,
 }
 
-/// A network that learns a task by interval-wise e-prop.
+/// A network that learns a task by interval.
 #[derive(Clone, Debug)]
 pub struct Experiment<R> {
     network: Network<R>,
+    rule: Rule,
     eprop: EpropConfig,
     optimizer: Optimizer<R>,
     feedback: Feedback,
@@ -106,6 +125,8 @@ pub struct Experiment<R> {
     gradients: Weights<R>,
     ticks: usize,
     window: usize,
+    /// What the learning rate is multiplied by.
+    rate_factor: f64,
     /// One for each sequence of the largest batch so far.
     desks: Vec<Desk<R>>,
     /// The desk of the last sequence.
@@ -116,17 +137,28 @@ pub struct Experiment<R> {
 #[derive(Clone, Debug)]
 struct Desk<R> {
     interval: Interval<R>,
+    learner: Learner<R>,
     gradients: Weights<R>,
     readouts: Vec<R>,
 }
 
 impl<R: Real> Experiment<R> {
-    /// The network of a task at its start.
+    /// The network of a task at its start, to learn by e-prop.
     ///
     /// # Errors
     /// [`Error::Parameter`] where a parameter of the task is out of range or an
     /// array has the wrong length.
     pub fn new(task: &Task) -> Result<Self> {
+        Self::with_rule(task, Rule::Eprop)
+    }
+
+    /// The network of a task at its start, to learn by a rule. eRBP takes the task's
+    /// random feedback whatever the task says, backpropagation through time takes none.
+    ///
+    /// # Errors
+    /// As [`Experiment::new`], and where a parameter of the rule is out of range.
+    pub fn with_rule(task: &Task, rule: Rule) -> Result<Self> {
+        rule.validate()?;
         task.neurons.validate()?;
         task.eprop.validate()?;
         task.feedback_kind.validate()?;
@@ -137,19 +169,25 @@ impl<R: Real> Experiment<R> {
         }
         let mut feedback = vec![R::ZERO; task.topology.n_out * task.topology.n_rec()];
         copy("feedback", &mut feedback, &task.feedback)?;
-        if task.feedback_kind != Feedback::Symmetric {
+        let feedback_kind = match rule {
+            Rule::Erbp(_) => Feedback::Random,
+            _ => task.feedback_kind,
+        };
+        if feedback_kind != Feedback::Symmetric {
             network.feedback = Some(feedback);
         }
         let (low, high) = task.bounds;
         let optimizer = Optimizer::new(task.optimizer.clone(), &task.topology)?;
         let mut experiment = Self {
             network,
+            rule,
             eprop: task.eprop.clone(),
             optimizer: optimizer.bounded(low, high)?,
-            feedback: task.feedback_kind,
+            feedback: feedback_kind,
             gradients: Weights::zeros(&task.topology),
             ticks: task.ticks,
             window: task.window,
+            rate_factor: 1.0,
             desks: Vec::new(),
             last: 0,
         };
@@ -162,11 +200,22 @@ impl<R: Real> Experiment<R> {
         while self.desks.len() < sequences {
             self.desks.push(Desk {
                 interval: Interval::new(&self.network, self.ticks, self.ticks * topology.n_in),
+                learner: Learner::new(&self.network, self.rule),
                 gradients: Weights::zeros(&topology),
                 readouts: Vec::with_capacity(self.window * topology.n_out),
             });
         }
         self.last = sequences.saturating_sub(1);
+    }
+
+    /// Multiplies the optimizer's learning rate by a factor from now on; 1 at the start.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] unless it is within 0..=1000.
+    pub fn set_rate_factor(&mut self, factor: f64) -> Result<()> {
+        check("rate_factor", factor, 0.0, 1e3)?;
+        self.rate_factor = factor;
+        Ok(())
     }
 
     /// The network.
@@ -192,6 +241,44 @@ impl<R: Real> Experiment<R> {
     /// [`Error::ClassOutOfRange`] and [`Error::InputOutOfRange`] where a sequence
     /// does not fit the network.
     pub fn iterate(&mut self, batch: &[Sequence]) -> Result<Iteration> {
+        let runs = self.run(batch, true)?;
+        self.finish(&runs)
+    }
+
+    /// Runs sequences and changes nothing.
+    ///
+    /// # Errors
+    /// As [`Experiment::iterate`].
+    pub fn evaluate(&mut self, sequences: &[Sequence]) -> Result<Iteration> {
+        let mut runs = Vec::with_capacity(sequences.len());
+        // A few at a time: each has a desk of its own.
+        for some in sequences.chunks(self.desks.len().max(16)) {
+            runs.extend(self.run(some, false)?);
+        }
+        Ok(mean(&runs, &self.network))
+    }
+
+    /// Cosine between what the rule would descend on a batch and the gradient of
+    /// backpropagation through time; changes nothing.
+    ///
+    /// # Errors
+    /// As [`Experiment::iterate`].
+    pub fn cosine_to_bptt(&mut self, batch: &[Sequence]) -> Result<f64> {
+        self.run(batch, true)?;
+        self.add_up(batch.len());
+        let ours = self.gradients.clone();
+        let mut other = Self {
+            rule: Rule::Bptt(Paths::default()),
+            desks: Vec::new(),
+            ..self.clone()
+        };
+        other.run(batch, true)?;
+        other.add_up(batch.len());
+        Ok(ours.cosine(&other.gradients))
+    }
+
+    /// Runs sequences on several threads, and gathers each one's gradient if asked.
+    fn run(&mut self, batch: &[Sequence], learning: bool) -> Result<Vec<Run>> {
         self.desks_for(batch.len());
         let (network, eprop, window) = (&self.network, &self.eprop, self.window);
         let runs: Vec<Result<Run>> = self.desks[..batch.len()]
@@ -199,14 +286,16 @@ impl<R: Real> Experiment<R> {
             .zip(batch)
             .map(|(desk, sequence)| {
                 let run = desk.run(network, window, sequence, |_| {})?;
-                desk.gradients.clear();
-                let mut adjoint = Adjoint::new(network);
-                adjoint.accumulate(network, &desk.interval, eprop, &mut desk.gradients);
+                if learning {
+                    desk.gradients.clear();
+                    let gradients = &mut desk.gradients;
+                    desk.learner
+                        .accumulate(network, &desk.interval, eprop, gradients);
+                }
                 Ok(run)
             })
             .collect();
-        let runs: Vec<Run> = runs.into_iter().collect::<Result<_>>()?;
-        self.finish(&runs)
+        runs.into_iter().collect()
     }
 
     /// As [`Experiment::iterate`], with the terms left out that NEST leaves out.
@@ -243,18 +332,28 @@ impl<R: Real> Experiment<R> {
         self.finish(&runs)
     }
 
-    /// Adds up the gradients in the order of the sequences, and changes the weights.
-    fn finish(&mut self, runs: &[Run]) -> Result<Iteration> {
+    /// Adds up the gradients in the order of the sequences.
+    fn add_up(&mut self, sequences: usize) {
         self.gradients.clear();
-        for desk in &self.desks[..runs.len()] {
+        for desk in &self.desks[..sequences] {
             let parts = self.gradients.parts_mut().into_iter();
             for (sum, g) in parts.zip(desk.gradients.parts()) {
                 add_scaled(sum, R::ONE, g);
             }
         }
+    }
+
+    /// Adds up the gradients and changes the weights.
+    fn finish(&mut self, runs: &[Run]) -> Result<Iteration> {
+        self.add_up(runs.len());
         let (network, gradients) = (&mut self.network, &self.gradients);
-        self.optimizer
-            .update(network, self.feedback, gradients, runs.len(), 1.0)?;
+        self.optimizer.update(
+            network,
+            self.feedback,
+            gradients,
+            runs.len(),
+            self.rate_factor,
+        )?;
         Ok(mean(runs, &self.network))
     }
 }
@@ -277,6 +376,7 @@ impl<R: Real> Desk<R> {
         let mut mean_softmax = vec![0.0; n_out];
         self.readouts.clear();
         self.interval.begin();
+        self.learner.begin();
         for (s, inputs) in sequence.inputs.iter().enumerate() {
             self.interval.step(network, inputs);
             y.copy_from_slice(self.interval.readout());
@@ -300,6 +400,7 @@ impl<R: Real> Desk<R> {
                         }
                     }
                 }
+                self.learner.signal(error);
             }
             after(&self.interval);
         }

@@ -54,6 +54,22 @@ impl NumpyRandom {
         }
     }
 
+    /// `randint(bound)`: uniform in 0..bound; `bound` is from 1 to 2^32 - 1.
+    pub fn below(&mut self, bound: u32) -> u32 {
+        let most = bound.max(1) - 1;
+        let mask = u32::MAX.checked_shr(most.leading_zeros()).unwrap_or(0);
+        loop {
+            let word = if most == 0 {
+                0
+            } else {
+                self.words.next_u32() & mask
+            };
+            if word <= most {
+                return word;
+            }
+        }
+    }
+
     /// `choice([0, 1])`: true for 1.
     pub fn coin(&mut self) -> bool {
         self.words.next_u32() & 1 == 1
@@ -88,6 +104,11 @@ mod tests {
             .collect();
         assert_eq!(biased, BIASED);
         assert_eq!(NumpyRandom::new(1).between(0.5, 2.0), BETWEEN);
+        let mut random = NumpyRandom::new(1);
+        let below: Vec<u32> = [3, 3, 3, 3, 1, 1000, 1000, 8]
+            .map(|bound| random.below(bound))
+            .to_vec();
+        assert_eq!(below, BELOW);
     }
 
     const UNIFORM: [f64; 3] = [
@@ -98,5 +119,6 @@ mod tests {
     const NORMAL: [f64; 3] = [1.6243453636632417, -0.6117564136500754, -0.5281717522634557];
     const COINS: [u8; 12] = [1, 1, 0, 0, 1, 1, 1, 1, 1, 0, 0, 1];
     const BIASED: [u8; 12] = [1, 1, 0, 1, 0, 0, 0, 1, 1, 1, 1, 1];
+    const BELOW: [u32; 8] = [1, 0, 0, 1, 0, 715, 645, 7];
     const BETWEEN: f64 = 1.125533007053861;
 }
