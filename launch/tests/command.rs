@@ -215,3 +215,67 @@ fn an_experiment_prints_nests_losses() {
         assert!(bytes.starts_with(b"\x89PNG"), "{picture}");
     }
 }
+
+/// All rules side by side, with what can be had without a network, in one document and
+/// one chart.
+#[test]
+fn an_experiment_compares_the_learning_rules() {
+    let args = [
+        "experiment",
+        "yin-yang",
+        "--compare",
+        "--iterations",
+        "3",
+        "--seeds",
+        "2",
+        "--json",
+        "--out",
+        "rules",
+    ];
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let output = saccade(folder.path(), &args);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let document: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let file = std::fs::read(folder.path().join("rules/curves.json")).expect("written");
+    let file: serde_json::Value = serde_json::from_slice(&file).expect("JSON");
+    assert_eq!(file, document);
+    let rows = document["rules"].as_array().expect("rules");
+    let names: Vec<&str> = rows.iter().filter_map(|row| row["rule"].as_str()).collect();
+    assert_eq!(names, ["eprop", "error-neurons", "erbp", "bptt"]);
+    for row in rows {
+        assert_eq!(row["right"].as_array().map(Vec::len), Some(2));
+        assert_eq!(row["curve"].as_array().map(Vec::len), Some(3));
+    }
+    let cosine = |rule: usize| rows[rule]["cosine_to_bptt"][0].as_f64().expect("a cosine");
+    assert!((cosine(3) - 1.0).abs() < 1e-6, "{}", cosine(3));
+    assert!(cosine(2) < cosine(0) && cosine(0) < 0.99);
+    // Published: 64.3 %.
+    let linear = document["baselines"]["linear"].as_f64().expect("a share");
+    assert!((0.60..0.68).contains(&linear), "{linear}");
+    let bytes = std::fs::read(folder.path().join("rules/compare.png")).expect("written");
+    assert!(bytes.starts_with(b"\x89PNG"));
+}
+
+/// One rule: what is printed, and the pictures.
+#[test]
+fn an_experiment_is_learnt_by_the_rule_that_is_named() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let learn = |more: &[&str]| {
+        let args = ["experiment", "random-manifold", "--iterations", "2"];
+        saccade(folder.path(), &[&args, more].concat())
+    };
+    let output = learn(&["--rule", "erbp", "--classes", "3", "-o", "two"]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let printed = text(&output.stdout);
+    assert!(printed.contains("random-manifold by eRBP, seed 1, 2 iterations"));
+    assert!(printed.contains("% of 300 right"), "{printed}");
+    assert!(printed.contains("33.3 % by chance"), "{printed}");
+    for picture in ["loss", "rate", "accuracy", "readout", "raster"] {
+        let path = folder.path().join(format!("two/{picture}.png"));
+        let bytes = std::fs::read(path).expect("written");
+        assert!(bytes.starts_with(b"\x89PNG"), "{picture}");
+    }
+    for wrong in [&["--classes", "1"][..], &["--rule", "x"], &["--seeds", "2"]] {
+        assert_eq!(learn(wrong).status.code(), Some(2), "{wrong:?}");
+    }
+}

@@ -1,21 +1,29 @@
-//! `saccade experiment`: the field's reference tasks, learnt and drawn.
+//! `saccade experiment`: the field's reference tasks, learnt, compared and drawn.
+
+mod charts;
+mod compare;
+mod learn;
 
 use super::{CliError, CliResult, Context, Exit, print_json, print_line};
-use crate::plots::{self, LineChart, Series};
-use indicatif::{ProgressBar, ProgressStyle};
+use crate::plots;
+use clap::ValueEnum;
 use saccade_engine::experiments::{
-    EvidenceAccumulation, Experiment, Iteration, Problem, SineRegression, Target,
+    DelayedRecall, EvidenceAccumulation, Problem, RandomManifold, SineRegression, YinYang,
 };
+use saccade_engine::learning::error_neurons::ErrorNeuronParams;
+use saccade_engine::learning::rule::Rule;
 use saccade_rosbags::write_atomic;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
 
 /// Arguments of `saccade experiment`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Seed 1 is the task of NEST's own test: its losses are the first that \
-                        `saccade experiment sine-regression` prints."
+    after_help = "Every task can be learnt by any rule: e-prop, e-prop with a learning signal of \
+                  spikes, eRBP, and backpropagation through time as the upper bound. \
+                  `saccade experiment yin-yang --compare` runs them all.\n\n\
+                  Seed 1 of sine-regression and evidence-accumulation is the task of NEST's own \
+                  test: its losses are the first that `saccade experiment sine-regression` prints."
 )]
 pub struct ExperimentArgs {
     #[command(subcommand)]
@@ -30,9 +38,20 @@ enum TaskArgs {
     EvidenceAccumulation {
         #[command(flatten)]
         run: RunArgs,
-        /// Sequences in an iteration (one change of the weights).
-        #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..=1024))]
-        batch: u16,
+        #[command(flatten)]
+        batch: BatchArgs,
+    },
+    /// Six symbols, a sign to store one of them; at the end: which was it?
+    DelayedRecall(HeldOutArgs),
+    /// Points in a yin-yang figure, each told by the times of five spikes.
+    YinYang(HeldOutArgs),
+    /// Classes that are smooth random curves in the space of spike times.
+    RandomManifold {
+        #[command(flatten)]
+        args: HeldOutArgs,
+        /// Classes.
+        #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u16).range(2..=100))]
+        classes: u16,
     },
 }
 
@@ -42,9 +61,15 @@ struct RunArgs {
     /// Seed of weights and input, drawn as NumPy draws them.
     #[arg(long, default_value_t = 1)]
     seed: u32,
-    /// Changes of the weights.
-    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
-    iterations: u32,
+    /// Changes of the weights [default: 100; yin-yang 2000, delayed-recall and random-manifold 500].
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    iterations: Option<u32>,
+    /// The learning rule.
+    #[arg(long, value_enum, default_value_t = RuleName::Eprop)]
+    rule: RuleName,
+    /// Error neurons in each of the two populations of a readout, for error-neurons and erbp.
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    population: u16,
     /// Folder for `curves.json` and the pictures; made where it is missing.
     #[arg(long, short)]
     out: Option<PathBuf>,
@@ -53,27 +78,108 @@ struct RunArgs {
     json: bool,
 }
 
-/// What an experiment gives.
-#[derive(Debug, Serialize)]
-struct Document {
-    task: &'static str,
-    seed: u32,
-    iterations: u32,
-    sequences_per_iteration: usize,
-    /// Loss of each iteration, before its change of the weights.
-    loss: Vec<f64>,
-    /// Mean firing rate of the recurrent layer in Hz.
-    rate_hz: Vec<f64>,
-    /// Share of right answers, where there is a question.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    accuracy: Vec<f64>,
-    /// Readout in the window of the last sequence, step by step.
-    readout: Vec<Vec<f64>>,
-    /// What it should have been, where that is a signal.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    target: Vec<f64>,
-    /// How long the iterations took, in s.
-    wall_s: f64,
+#[derive(Debug, clap::Args)]
+struct BatchArgs {
+    /// Sequences in an iteration (one change of the weights).
+    #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    batch: u16,
+}
+
+/// What experiments are asked that have sequences to be judged by.
+#[derive(Debug, clap::Args)]
+struct HeldOutArgs {
+    #[command(flatten)]
+    run: RunArgs,
+    #[command(flatten)]
+    batch: BatchArgs,
+    /// Learn the same by all rules, and compare them: one table, one chart.
+    #[arg(long, conflicts_with = "rule")]
+    compare: bool,
+    /// With --compare: how many seeds, from --seed on.
+    #[arg(long, default_value_t = 1, requires = "compare", value_parser = clap::value_parser!(u16).range(1..=1000))]
+    seeds: u16,
+}
+
+/// The learning rules by their names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum RuleName {
+    /// e-prop.
+    Eprop,
+    /// e-prop with a learning signal carried by the spikes of error neurons.
+    ErrorNeurons,
+    /// Event-driven random backpropagation.
+    Erbp,
+    /// Backpropagation through time with surrogate gradients.
+    Bptt,
+}
+
+impl RuleName {
+    fn text(self) -> &'static str {
+        match self {
+            RuleName::Eprop => "e-prop",
+            RuleName::ErrorNeurons => "e-prop, error neurons",
+            RuleName::Erbp => "eRBP",
+            RuleName::Bptt => "BPTT",
+        }
+    }
+
+    fn rule(self, population: u16) -> Rule {
+        let params = ErrorNeuronParams {
+            size: usize::from(population),
+            ..ErrorNeuronParams::default()
+        };
+        match self {
+            RuleName::Eprop => Rule::Eprop,
+            RuleName::ErrorNeurons => Rule::ErrorNeurons(params),
+            RuleName::Erbp => Rule::Erbp(params),
+            RuleName::Bptt => Rule::Bptt(Default::default()),
+        }
+    }
+}
+
+/// A task with its sizes.
+#[derive(Debug, Clone, Copy)]
+enum Task {
+    SineRegression,
+    EvidenceAccumulation { batch: usize },
+    DelayedRecall { batch: usize },
+    YinYang { batch: usize },
+    RandomManifold { batch: usize, classes: usize },
+}
+
+impl Task {
+    fn name(self) -> &'static str {
+        match self {
+            Task::SineRegression => "sine-regression",
+            Task::EvidenceAccumulation { .. } => "evidence-accumulation",
+            Task::DelayedRecall { .. } => "delayed-recall",
+            Task::YinYang { .. } => "yin-yang",
+            Task::RandomManifold { .. } => "random-manifold",
+        }
+    }
+
+    fn default_iterations(self) -> u32 {
+        match self {
+            Task::SineRegression | Task::EvidenceAccumulation { .. } => 100,
+            Task::DelayedRecall { .. } | Task::RandomManifold { .. } => 500,
+            Task::YinYang { .. } => 2000,
+        }
+    }
+
+    fn problem(self, seed: u32) -> Result<Box<dyn Problem>, CliError> {
+        Ok(match self {
+            Task::SineRegression => Box::new(SineRegression::new(seed)),
+            Task::EvidenceAccumulation { batch } => {
+                Box::new(EvidenceAccumulation::new(seed, batch))
+            }
+            Task::DelayedRecall { batch } => Box::new(DelayedRecall::new(seed, batch)),
+            Task::YinYang { batch } => Box::new(YinYang::new(seed, batch)),
+            Task::RandomManifold { batch, classes } => {
+                Box::new(RandomManifold::new(seed, classes, batch)?)
+            }
+        })
+    }
 }
 
 /// Runs `saccade experiment`.
@@ -81,169 +187,75 @@ struct Document {
 /// # Errors
 /// A picture or file cannot be written, or learning has diverged.
 pub fn run(args: ExperimentArgs) -> CliResult {
-    match args.task {
-        TaskArgs::SineRegression(args) => report(
-            "sine-regression",
-            &mut SineRegression::new(args.seed),
-            &args,
-        ),
+    let (task, args) = match args.task {
+        TaskArgs::SineRegression(args) => return one(Task::SineRegression, &args),
         TaskArgs::EvidenceAccumulation { run, batch } => {
-            let mut problem = EvidenceAccumulation::new(run.seed, usize::from(batch));
-            report("evidence-accumulation", &mut problem, &run)
+            let batch = usize::from(batch.batch);
+            return one(Task::EvidenceAccumulation { batch }, &run);
         }
+        TaskArgs::DelayedRecall(args) => (
+            Task::DelayedRecall {
+                batch: args.batch(),
+            },
+            args,
+        ),
+        TaskArgs::YinYang(args) => (
+            Task::YinYang {
+                batch: args.batch(),
+            },
+            args,
+        ),
+        TaskArgs::RandomManifold { args, classes } => {
+            let (batch, classes) = (args.batch(), usize::from(classes));
+            (Task::RandomManifold { batch, classes }, args)
+        }
+    };
+    match args.compare {
+        true => compare::run(task, &args.run, args.seeds),
+        false => one(task, &args.run),
     }
 }
 
-fn report(task: &'static str, problem: &mut impl Problem, args: &RunArgs) -> CliResult {
-    let document = learn(task, problem, args).context(format!("learning {task}"))?;
-    if let Some(folder) = &args.out {
-        std::fs::create_dir_all(folder).context(format!("making {}", folder.display()))?;
-        write(&document, folder)?;
+impl HeldOutArgs {
+    fn batch(&self) -> usize {
+        usize::from(self.batch.batch)
     }
+}
+
+/// Learns a task by one rule, from one seed.
+fn one(task: Task, args: &RunArgs) -> CliResult {
+    let (mut document, raster) = learn::learn(task, args.seed, args.rule, args)
+        .context(format!("learning {}", task.name()))?;
+    document.baselines = learn::baselines(task, args.seed)?;
+    if let Some(folder) = &args.out {
+        write(&document, folder)?;
+        for (name, chart) in charts::charts(&document) {
+            plots::save(&chart, &folder.join(name))?;
+        }
+        plots::save(&raster, &folder.join("raster.png"))?;
+    }
+    finish(&document, &document.lines(), args)
+}
+
+/// Writes `curves.json`.
+fn write(document: &impl Serialize, folder: &Path) -> Result<(), CliError> {
+    std::fs::create_dir_all(folder).context(format!("making {}", folder.display()))?;
+    let path = folder.join("curves.json");
+    write_atomic(&path, &serde_json::to_vec_pretty(document)?)
+        .context(format!("writing {}", path.display()))
+}
+
+/// Prints the document or its lines.
+fn finish(document: &impl Serialize, lines: &[String], args: &RunArgs) -> CliResult {
     if args.json {
-        print_json(&document)?;
+        print_json(document)?;
         return Ok(Exit::Success);
     }
-    for line in lines(&document) {
+    for line in lines {
         print_line(line)?;
     }
     if let Some(folder) = &args.out {
         print_line(format!("curves and pictures: {}", folder.display()))?;
     }
     Ok(Exit::Success)
-}
-
-fn learn(
-    task: &'static str,
-    problem: &mut impl Problem,
-    args: &RunArgs,
-) -> Result<Document, CliError> {
-    let mut experiment = Experiment::<f64>::new(problem.task())?;
-    let style = ProgressStyle::with_template("{bar:30} {pos}/{len} iterations  {msg}  {eta} left");
-    let bar = ProgressBar::new(u64::from(args.iterations))
-        .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-    let start = Instant::now();
-    let (mut done, mut target) = (Vec::new(), Vec::new());
-    for _ in 0..args.iterations {
-        let batch = problem.batch();
-        let iteration = experiment.iterate(&batch)?;
-        bar.set_message(format!(
-            "loss {:.4}  {:.1} Hz",
-            iteration.loss, iteration.rate_hz
-        ));
-        bar.inc(1);
-        done.push(iteration);
-        if let Some(Target::Signal(signal)) = batch.last().map(|sequence| &sequence.target) {
-            target.clone_from(signal);
-        }
-    }
-    bar.finish_and_clear();
-    let n_out = experiment.network().topology.n_out;
-    let rows = experiment.readouts().chunks_exact(n_out);
-    let asked = target.is_empty();
-    let column = |f: fn(&Iteration) -> f64| done.iter().map(f).collect::<Vec<f64>>();
-    Ok(Document {
-        task,
-        seed: args.seed,
-        iterations: args.iterations,
-        sequences_per_iteration: done.first().map_or(0, |i| i.sequences),
-        loss: column(|i| i.loss),
-        rate_hz: column(|i| i.rate_hz),
-        accuracy: match asked {
-            true => column(|i| i.right as f64 / i.sequences as f64),
-            false => Vec::new(),
-        },
-        readout: rows.map(<[f64]>::to_vec).collect(),
-        target,
-        wall_s: start.elapsed().as_secs_f64(),
-    })
-}
-
-/// What is printed: the first losses in full, to hold against others', and the end.
-fn lines(document: &Document) -> Vec<String> {
-    let mut lines = vec![format!(
-        "{}, seed {}, {} iterations of {} sequences, {:.1} s",
-        document.task,
-        document.seed,
-        document.iterations,
-        document.sequences_per_iteration,
-        document.wall_s
-    )];
-    let first: Vec<String> = document
-        .loss
-        .iter()
-        .take(5)
-        .map(|l| format!("{l:.12}"))
-        .collect();
-    lines.push(format!("first losses  {}", first.join("  ")));
-    let mean = |values: &[f64]| {
-        let last = &values[values.len().saturating_sub(10)..];
-        last.iter().sum::<f64>() / last.len().max(1) as f64
-    };
-    let (loss, rate) = (mean(&document.loss), mean(&document.rate_hz));
-    let mut end = format!("last ten      loss {loss:.6}, {rate:.1} Hz");
-    if !document.accuracy.is_empty() {
-        end += &format!(", {:.1} % right", 100.0 * mean(&document.accuracy));
-    }
-    lines.push(end);
-    lines
-}
-
-fn write(document: &Document, folder: &Path) -> Result<(), CliError> {
-    let path = folder.join("curves.json");
-    write_atomic(&path, &serde_json::to_vec_pretty(document)?)
-        .context(format!("writing {}", path.display()))?;
-    for (name, chart) in charts(document) {
-        plots::save(&chart, &folder.join(name))?;
-    }
-    Ok(())
-}
-
-/// Loss, and accuracy or the readout beside its target.
-fn charts(document: &Document) -> Vec<(&'static str, LineChart)> {
-    let points = |values: &[f64]| -> Vec<(f64, f64)> {
-        (1..).map(f64::from).zip(values.iter().copied()).collect()
-    };
-    let over_iterations = |name: &str, values: &[f64]| LineChart {
-        title: format!("{}, seed {}", document.task, document.seed),
-        x_label: "iteration".into(),
-        y_label: name.into(),
-        series: vec![Series::new(0, name, points(values))],
-        ..LineChart::default()
-    };
-    let mut charts = vec![
-        ("loss.png", over_iterations("loss", &document.loss)),
-        (
-            "rate.png",
-            over_iterations("firing rate (Hz)", &document.rate_hz),
-        ),
-    ];
-    if !document.accuracy.is_empty() {
-        let chart = over_iterations("share of right answers", &document.accuracy);
-        charts.push(("accuracy.png", chart));
-    }
-    let mut series: Vec<Series> = (0..document.readout.first().map_or(0, Vec::len))
-        .map(|k| {
-            let values: Vec<f64> = document.readout.iter().map(|row| row[k]).collect();
-            Series::new(k, format!("readout {k}"), points(&values))
-        })
-        .collect();
-    if !document.target.is_empty() {
-        series.push(Series::new(
-            series.len(),
-            "target",
-            points(&document.target),
-        ));
-    }
-    charts.push((
-        "readout.png",
-        LineChart {
-            title: format!("{}, last sequence", document.task),
-            x_label: "step of the window (ms)".into(),
-            y_label: "readout".into(),
-            series,
-            ..LineChart::default()
-        },
-    ));
-    charts
 }
