@@ -41,7 +41,7 @@ pub struct ErrorNeuronParams {
 
 impl Default for ErrorNeuronParams {
     /// Carries the errors of a cross entropy, which are within -1..1, in tenths. (With one
-    /// neuron in a population, the small errors of many classes never reach a threshold.)
+    /// neuron in a population, small errors in a short window never reach the threshold.)
     fn default() -> Self {
         Self {
             size: 10,

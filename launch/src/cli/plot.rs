@@ -131,6 +131,7 @@ fn raster(args: &RasterArgs) -> Result<Raster, CliError> {
     let topic = pick_topic(&mut bag, args.topic.as_deref(), path)?;
     let mut raster = Raster {
         title: topic.clone(),
+        x_label: "time since the first message (ms)".into(),
         range_ms: (args.start * 1e3, (args.start + args.duration) * 1e3),
         ..Raster::default()
     };

@@ -23,6 +23,8 @@ pub struct Group {
 pub struct Raster {
     /// Title.
     pub title: String,
+    /// What the time counts from, with unit.
+    pub x_label: String,
     /// (time in ms, neuron).
     pub spikes: Vec<(f64, u32)>,
     /// Number of neurons.
@@ -142,7 +144,7 @@ impl Raster {
             .axis_desc_style(theme::text(14))
             .x_labels(9)
             .y_labels(5)
-            .x_desc("time since saccade onset (ms)")
+            .x_desc(&self.x_label)
             .y_desc("neuron")
             .x_label_formatter(&|v| tick(*v, self.range_ms.1 - self.range_ms.0))
             .y_label_formatter(&|v| tick(*v, neurons))

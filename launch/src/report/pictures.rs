@@ -129,6 +129,7 @@ fn raster(detail: &Detail, trial: &Trial) -> Option<Raster> {
     };
     Some(Raster {
         title: "Spikes of the recurrent neurons".into(),
+        x_label: "time since saccade onset (ms)".into(),
         spikes: detail
             .spikes
             .iter()

@@ -228,11 +228,8 @@ impl<R: Real> Run<R> {
             group("ALIF", n_in + n_lif, topology.n_alif as u32),
         ];
         Raster {
-            title: format!(
-                "{}, {}: a sequence after learning",
-                document.task,
-                self.rule.text()
-            ),
+            title: format!("{}, {}: the last sequence", document.task, self.rule.text()),
+            x_label: "time since the sequence's start (ms)".into(),
             spikes: spikes.collect(),
             neurons: n_in + topology.n_rec() as u32,
             range_ms: (0.0, interval.recorded() as f64 * dt_ms),
