@@ -25,6 +25,9 @@ pub trait Real:
     const ZERO: Self;
     /// 1.
     const ONE: Self;
+    /// A trace below this is as good as 0, and better: its products would be subnormal
+    /// numbers, which take a CPU a hundred times as long.
+    const TINY: Self;
     /// Nearest representable number.
     fn of(value: f64) -> Self;
     /// The same number as `f64`.
@@ -40,13 +43,19 @@ pub trait Real:
     fn positive(self) -> Self {
         if self > Self::ZERO { self } else { Self::ZERO }
     }
+    /// 0 where the number is nearer to it than `least`.
+    #[inline(always)]
+    fn unless_below(self, least: Self) -> Self {
+        if self.abs() < least { Self::ZERO } else { self }
+    }
 }
 
 macro_rules! real {
-    ($type:ty) => {
+    ($type:ty, $tiny:expr) => {
         impl Real for $type {
             const ZERO: Self = 0.0;
             const ONE: Self = 1.0;
+            const TINY: Self = $tiny;
             #[inline(always)]
             fn of(value: f64) -> Self {
                 value as $type
@@ -71,5 +80,5 @@ macro_rules! real {
     };
 }
 
-real!(f32);
-real!(f64);
+real!(f32, 1e-17);
+real!(f64, 1e-140);

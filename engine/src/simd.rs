@@ -94,6 +94,15 @@ vectorised! {
     }
 }
 
+vectorised! {
+    /// Sets what is nearer to 0 than `least` to 0.
+    pub(crate) fn drop_below<R: Real>(x: &mut [R], least: R) {
+        for x in x {
+            *x = x.unless_below(least);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

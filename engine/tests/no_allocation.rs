@@ -79,24 +79,35 @@ fn a_tick_that_learns_online_allocates_nothing() {
         ..ClassifierConfig::default()
     };
     let classifier = Classifier::new(config, 1).unwrap();
-    let config = OnlineConfig {
-        optimizer: OptimizerConfig::adam(1e-4),
-        feedback: Feedback::Adaptive { decay: 1e-4 },
-        ..OnlineConfig::default()
-    };
-    let mut online = Online::new(classifier.network().clone(), &config).unwrap();
-    let mut rng = ChaCha8Rng::seed_from_u64(2);
-    let mut spikes = 0;
-    let before = ALLOCATIONS.with(Cell::get);
-    for _ in 0..400 {
-        let mut inputs = [0_u32; 12];
-        inputs.fill_with(|| rng.random_range(0..64));
-        online.tick(&inputs).unwrap();
-        online.learn(Some(&[0.1, -0.1, 0.2, -0.2]));
-        spikes += online.fired().len();
+    let adaptive = Feedback::Adaptive { decay: 1e-4 };
+    let sgd = OptimizerConfig::Sgd { eta: 1e-4 };
+    for (optimizer, feedback) in [
+        (OptimizerConfig::adam(1e-4), adaptive),
+        (sgd.clone(), adaptive),
+        (sgd, Feedback::Random),
+    ] {
+        let config = OnlineConfig {
+            optimizer,
+            feedback,
+            c_reg: 1.0,
+            kappa_reg: 0.9,
+            ..OnlineConfig::default()
+        };
+        let mut online = Online::new(classifier.network().clone(), &config).unwrap();
+        let mut rng = ChaCha8Rng::seed_from_u64(2);
+        let mut spikes = 0;
+        let before = ALLOCATIONS.with(Cell::get);
+        for _ in 0..400 {
+            // Some of them twice.
+            let mut inputs = [0_u32; 100];
+            inputs.fill_with(|| rng.random_range(0..64));
+            online.tick(&inputs[..12 + inputs[0] as usize]).unwrap();
+            online.learn(Some(&[0.1, -0.1, 0.2, -0.2]));
+            spikes += online.fired().len();
+        }
+        assert_eq!(ALLOCATIONS.with(Cell::get) - before, 0);
+        assert!(spikes > 400, "a silent network tests nothing: {spikes}");
     }
-    assert_eq!(ALLOCATIONS.with(Cell::get) - before, 0);
-    assert!(spikes > 400, "a silent network tests nothing: {spikes}");
 }
 
 #[test]

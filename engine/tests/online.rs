@@ -152,16 +152,21 @@ fn lazy_rows_are_every_synapse_in_every_tick() {
         Feedback::Random,
         Feedback::Adaptive { decay: 1e-3 },
     ];
+    let sgd = || OptimizerConfig::Sgd { eta: 1e-3 };
     for feedback in feedbacks {
-        for optimizer in [
-            OptimizerConfig::Sgd { eta: 1e-3 },
-            OptimizerConfig::adam(1e-3),
+        // Weights that meet their bounds, weights that never do, and a trace more.
+        for (optimizer, bounds, kappa_reg) in [
+            (sgd(), (-1.0, 1.1), 0.97),
+            (sgd(), (-50.0, 50.0), 0.97),
+            (sgd(), (-50.0, 50.0), 0.9),
+            (OptimizerConfig::adam(1e-3), (-1.0, 1.1), 0.9),
         ] {
             let config = OnlineConfig {
+                kappa_reg,
                 c_reg: 2.0,
                 f_target_hz: 20.0,
                 optimizer,
-                bounds: (-1.0, 1.1),
+                bounds,
                 feedback,
                 ..OnlineConfig::default()
             };
@@ -200,6 +205,50 @@ fn lazy_rows_are_every_synapse_in_every_tick() {
                 config.optimizer
             );
         }
+    }
+}
+
+/// Looking at the weights on the way changes no bit of what comes after.
+#[test]
+fn settling_changes_nothing() {
+    let topology = Topology {
+        n_in: 40,
+        n_lif: 20,
+        n_alif: 17,
+        n_out: 3,
+    };
+    for feedback in [Feedback::Symmetric, Feedback::Random] {
+        let config = OnlineConfig {
+            c_reg: 2.0,
+            cutoff_ticks: Some(70),
+            feedback,
+            ..OnlineConfig::default()
+        };
+        let network = network(topology, &params(), 4);
+        let mut plain = Online::new(network, &config).unwrap();
+        let mut watched = plain.clone();
+        let mut rng = ChaCha8Rng::seed_from_u64(6);
+        let mut moved = 0.0;
+        for tick in 0..500 {
+            let inputs: Vec<u32> = (0..40).filter(|_| rng.random_bool(0.02)).collect();
+            for online in [&mut plain, &mut watched] {
+                online.tick(&inputs).unwrap();
+                let error = [online.readout()[0] - 0.5, 0.1, -0.2];
+                online.learn(Some(&error));
+            }
+            if tick % 7 == 0 {
+                let before = watched.network().weights.w_rec.clone();
+                watched.settle();
+                let after = &watched.network().weights.w_rec;
+                let change = before.iter().zip(after).map(|(a, b)| (a - b).abs());
+                moved += change.sum::<f64>();
+            }
+            assert_eq!(plain.readout(), watched.readout());
+        }
+        plain.settle();
+        watched.settle();
+        assert!(moved > 0.0);
+        assert_eq!(plain.network().weights, watched.network().weights);
     }
 }
 

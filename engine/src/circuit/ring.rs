@@ -23,7 +23,9 @@ impl<R: Real> Arrivals<R> {
 
     /// Adds a weight that arrives `delay` steps from now.
     pub(super) fn add(&mut self, neuron: u32, delay: u32, weight: R) {
-        let at = (self.at + delay as usize * self.n) % self.sums.len();
+        // Less than twice round; a division would cost more than all the rest.
+        let ahead = self.at + delay as usize * self.n;
+        let at = ahead.checked_sub(self.sums.len()).unwrap_or(ahead);
         self.sums[at + neuron as usize] += weight;
     }
 

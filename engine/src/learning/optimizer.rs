@@ -81,19 +81,39 @@ impl OptimizerConfig {
 }
 
 impl OptimizerConfig {
-    /// Step `t` (from 1) along gradient `g`, for the synapses of one row; `m` and `v`
-    /// are used by Adam only.
-    pub(crate) fn step_row<R: Real>(&self, t: u64, w: &mut [R], g: &[R], m: &mut [R], v: &mut [R]) {
+    /// What step `t` (from 1) is multiplied by.
+    pub(crate) fn rate(&self, t: u64) -> f64 {
         match *self {
-            Self::Sgd { eta } => add_scaled(w, R::of(-eta), g),
+            Self::Sgd { eta } => eta,
             Self::Adam {
                 eta,
                 beta_1,
                 beta_2,
+                ..
+            } => adam_rate(eta, t, beta_1, beta_2),
+        }
+    }
+
+    /// A step with this [`OptimizerConfig::rate`] along gradient `g`, for the synapses of
+    /// one row; `m` and `v` are used by Adam only.
+    pub(crate) fn step_row<R: Real>(
+        &self,
+        rate: R,
+        w: &mut [R],
+        g: &[R],
+        m: &mut [R],
+        v: &mut [R],
+    ) {
+        match *self {
+            Self::Sgd { .. } => add_scaled(w, -rate, g),
+            Self::Adam {
+                beta_1,
+                beta_2,
                 epsilon,
+                ..
             } => {
-                let rate = adam_rate(eta, t, beta_1, beta_2);
-                adam(w, g, m, v, [rate, beta_1, beta_2, epsilon, 1.0].map(R::of));
+                let [beta_1, beta_2, epsilon] = [beta_1, beta_2, epsilon].map(R::of);
+                adam(w, g, m, v, [rate, beta_1, beta_2, epsilon, R::ONE, R::TINY]);
             }
         }
     }
@@ -105,13 +125,13 @@ fn adam_rate(eta: f64, t: u64, beta_1: f64, beta_2: f64) -> f64 {
     eta * (1.0 - beta_2.powf(t)).sqrt() / (1.0 - beta_1.powf(t))
 }
 
-/// Keeps every weight within the bounds.
-pub(crate) fn keep_within<R: Real>(weights: &mut [R], (low, high): (R, R)) {
-    for w in weights {
-        if *w < low {
-            *w = low;
-        } else if *w > high {
-            *w = high;
+vectorised! {
+    /// Keeps every weight within the bounds.
+    pub(crate) fn keep_within<R: Real>(weights: &mut [R], bounds: (R, R)) {
+        let (low, high) = bounds;
+        for w in weights {
+            let above = if *w < low { low } else { *w };
+            *w = if above > high { high } else { above };
         }
     }
 }
@@ -225,7 +245,7 @@ impl<R: Real> Optimizer<R> {
                 epsilon,
             } => {
                 let rate = adam_rate(eta * rate_factor, self.steps, beta_1, beta_2);
-                let c = [rate, beta_1, beta_2, epsilon, scale].map(R::of);
+                let c = [rate, beta_1, beta_2, epsilon, scale, 0.0].map(R::of);
                 let Some([m, v]) = &mut self.moments else {
                     return Ok(());
                 };
@@ -250,12 +270,12 @@ impl<R: Real> Optimizer<R> {
 }
 
 vectorised! {
-    fn adam<R: Real>(w: &mut [R], g: &[R], m: &mut [R], v: &mut [R], c: [R; 5]) {
-        let [rate, beta_1, beta_2, epsilon, scale] = c;
+    fn adam<R: Real>(w: &mut [R], g: &[R], m: &mut [R], v: &mut [R], c: [R; 6]) {
+        let [rate, beta_1, beta_2, epsilon, scale, least] = c;
         let n = w.len();
         let (g, m, v) = (&g[..n], &mut m[..n], &mut v[..n]);
         for k in 0..n {
-            let g = g[k] * scale;
+            let g = (g[k] * scale).unless_below(least);
             m[k] = beta_1 * m[k] + (R::ONE - beta_1) * g;
             v[k] = beta_2 * v[k] + (R::ONE - beta_2) * g * g;
             w[k] -= rate * m[k] / (v[k].sqrt() + epsilon);

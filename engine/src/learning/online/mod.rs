@@ -15,16 +15,21 @@
 //! ```
 //!
 //! A weight matters only when its presynaptic neuron spikes. So a row of synapses is
-//! brought up to date when that happens, tick by tick out of a short history of `psi`,
-//! `L`, `f` and `E`, and not before: the same numbers in the same order as updating
-//! every synapse in every tick, but each row is in the cache while its ticks are worked
-//! off, and neurons that have never spiked cost nothing.
+//! brought up to date when that happens, out of a short history of `psi`, `L`, `f` and
+//! `E`, and not before; some rows in every tick, in turns, so that none falls out of the
+//! history. With gradient descent the ticks between are crossed in one step
+//! ([`span`]), exact up to rounding, so that cost follows the spikes. Where that cannot
+//! be (Adam; weights that could meet their bounds) they are worked off tick by tick:
+//! the same numbers in the same order as updating every synapse in every tick.
+//! Neurons that have never spiked cost nothing.
 //!
 //! # What NEST does otherwise
 //! A spike that arrives in tick `s` finds there the weight as of tick `s - 2`, and the
 //! learning signal of that tick has not arrived either: it is lost. [`Online::as_nest`]
 //! does the same, for comparisons only.
 
+mod past;
+mod span;
 mod synapses;
 
 use serde::{Deserialize, Serialize};
@@ -32,14 +37,13 @@ use serde::{Deserialize, Serialize};
 use super::feedback::Feedback;
 use super::optimizer::{OptimizerConfig, keep_within};
 use crate::error::{Error, Result, check};
-use crate::network::{Network, Part};
-use crate::neurons::{Dynamics, Layer};
+use crate::network::{Network, Part, Topology};
+use crate::neurons::Layer;
 use crate::real::Real;
 use crate::simd::{add_rows, add_scaled};
-use synapses::{Kind, Synapses};
-
-/// Ticks that a row may lie behind.
-const HORIZON: u64 = 128;
+use past::{Past, Rule};
+use span::Span;
+use synapses::{Due, Kind, Synapses};
 
 /// Parameters of the rule.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -101,7 +105,10 @@ impl OnlineConfig {
 /// A network that learns while it runs.
 #[derive(Clone, Debug)]
 pub struct Online<R> {
+    /// Its weights are those of the last spike of each neuron, or a little later.
     network: Network<R>,
+    /// The network as [`Online::settle`] found it.
+    settled: Option<Network<R>>,
     rule: Rule<R>,
     layer: Layer<R>,
     readout: Vec<R>,
@@ -112,6 +119,10 @@ pub struct Online<R> {
     /// The readout weights before they change, where the feedback follows them.
     before: Vec<R>,
     synapses: [Synapses<R>; 3],
+    /// Towards the recurrent layer, and towards the readout.
+    spans: [Span<R>; 2],
+    /// Rows that catch up in this tick.
+    due: Vec<Due>,
     /// The tick under way, from 0.
     now: u64,
     /// Whether the tick under way has run and waits for its error.
@@ -136,41 +147,26 @@ impl<R: Real> Online<R> {
         }
         let t = network.topology;
         let n = t.n_rec();
-        let synapses = [
-            Synapses::new(
-                Kind::Input,
-                (t.n_in, n),
-                network.absent(Part::Input),
-                config,
-            ),
-            Synapses::new(
-                Kind::Recurrent,
-                (n, n),
-                network.absent(Part::Recurrent),
-                config,
-            ),
-            Synapses::new(
-                Kind::Readout,
-                (n, t.n_out),
-                network.absent(Part::Readout),
-                config,
-            ),
-        ];
-        let rule = Rule::new(&network.dynamics, config);
+        let layer = Layer::new(t.n_lif, t.n_alif, network.beta);
+        let rule = Rule::new(&network.dynamics, network.beta, config);
         for part in network.weights.parts_mut() {
             keep_within(part, rule.bounds);
         }
+        let span = |kind| Span::new(kind, &rule, t.n_out, &layer.beta);
         Ok(Self {
+            spans: [span(Kind::Recurrent), span(Kind::Readout)],
+            synapses: synapses(&network, &layer, &rule, config),
             rule,
-            layer: Layer::new(t.n_lif, t.n_alif, network.beta),
+            layer,
             readout: vec![R::ZERO; t.n_out],
             fired: Vec::with_capacity(n),
             rate: vec![R::ZERO; n],
             past: Past::new(n, t.n_out),
             before: Vec::with_capacity(n * t.n_out),
-            synapses,
+            due: Vec::with_capacity(t.n_in + n),
             now: 0,
             open: false,
+            settled: None,
             network,
         })
     }
@@ -201,33 +197,40 @@ impl<R: Real> Online<R> {
         if self.open {
             self.learn(None);
         }
-        for synapses in 0..3 {
-            self.catch_up_late_rows(synapses);
-        }
-        self.arrive(0, inputs);
-        add_rows(&mut self.layer.current, &self.network.weights.w_in, inputs);
+        let end = self.now.saturating_sub(self.rule.lag);
         let fired = std::mem::take(&mut self.fired);
-        self.arrive(1, &fired);
+        for (part, spikes) in [inputs, &fired].into_iter().enumerate() {
+            self.arrive(part, spikes, end);
+        }
+        self.catch_up(end);
+        for (part, spikes) in [inputs, &fired].into_iter().enumerate() {
+            for &i in spikes {
+                self.synapses[part].spike(i as usize, self.now, &self.rule);
+            }
+        }
+        add_rows(&mut self.layer.current, &self.network.weights.w_in, inputs);
         add_rows(&mut self.layer.current, &self.network.weights.w_rec, &fired);
         self.fired = fired;
         let psi = self.past.psi.row_mut(self.now);
         self.layer.step(&self.network.dynamics, psi);
         self.fired.clear();
         self.layer.fired(&mut self.fired);
-        self.read_out();
+        self.read_out(end);
         self.open = true;
         Ok(())
     }
 
-    fn read_out(&mut self) {
+    fn read_out(&mut self, end: u64) {
         let fired = std::mem::take(&mut self.fired);
-        self.arrive(2, &fired);
+        self.arrive(2, &fired, end);
+        self.catch_up(end);
         let d = &self.network.dynamics;
         for y in &mut self.readout {
             *y *= d.kappa;
         }
         let k = self.readout.len();
         for &j in &fired {
+            self.synapses[2].spike(j as usize, self.now, &self.rule);
             let row = &self.network.weights.w_out[j as usize * k..][..k];
             add_scaled(&mut self.readout, d.p_out, row);
         }
@@ -257,12 +260,20 @@ impl<R: Real> Online<R> {
             *reg = rule.c_reg * (*f - rule.f_target);
         }
         self.learning_signal();
+        if self.rule.decays.len() == 1 {
+            // One trace serves both.
+            let (signal, reg) = (self.past.signal.row_mut(now), self.past.reg.row(now));
+            add_scaled(signal, R::ONE, reg);
+        }
+        self.past.note_peaks(now);
         self.now += 1;
         if self.rule.feedback != Feedback::Random {
             // The learning signal of the next tick needs the readout weights of this one.
             let feedback = self.rule.feedback;
             feedback.remember(&self.network, &mut self.before);
-            self.settle_part(2);
+            let end = self.now.saturating_sub(self.rule.lag);
+            self.synapses[2].all_due(2, end, &mut self.due);
+            self.catch_up(end);
             feedback.follow(&mut self.network, &self.before);
         }
     }
@@ -289,53 +300,59 @@ impl<R: Real> Online<R> {
         }
     }
 
-    /// Spikes of these neurons arrive at the synapses of a part in this tick.
-    fn arrive(&mut self, part: usize, neurons: &[u32]) {
-        let end = self.now.saturating_sub(self.rule.lag);
-        let beta = &self.layer.beta;
-        let weights = &mut self.network.weights.parts_mut()[part][..];
-        let synapses = &mut self.synapses[part];
+    /// Rows of a part that must catch up in this tick: spikes of these neurons arrive
+    /// there, or it is their turn.
+    fn arrive(&mut self, part: usize, neurons: &[u32], end: u64) {
         for &i in neurons {
-            synapses.catch_up(i as usize, end, weights, &self.past, &self.rule, beta, true);
-            synapses.spike(i as usize, self.now, &self.rule);
+            self.synapses[part].due(part, i, end, true, &mut self.due);
         }
+        self.synapses[part].late_rows(part, self.now, end, &mut self.due);
     }
 
-    /// Rows whose ticks would fall out of the history, and those NEST flushes.
-    fn catch_up_late_rows(&mut self, part: usize) {
-        let (now, lag) = (self.now, self.rule.lag);
-        let weights = &mut self.network.weights.parts_mut()[part][..];
-        let synapses = &mut self.synapses[part];
-        for i in 0..synapses.rows.len() {
-            let flush = synapses.flush_is_due(i, now);
-            if flush || now - synapses.rows[i].next >= HORIZON {
-                let (past, beta) = (&self.past, &self.layer.beta);
-                synapses.catch_up(i, now - lag, weights, past, &self.rule, beta, flush);
+    /// Rows that are due learn from the ticks before `end`. They are all of the readout,
+    /// or none.
+    fn catch_up(&mut self, end: u64) {
+        if self.due.is_empty() {
+            return;
+        }
+        self.due.sort_unstable();
+        let (past, rule, beta) = (&self.past, &self.rule, &self.layer.beta);
+        let to_readout = self.due.first().is_some_and(|due| due.part == 2);
+        let span = &mut self.spans[usize::from(to_readout)];
+        let crossing = rule.lag == 0 && matches!(rule.optimizer, OptimizerConfig::Sgd { .. });
+        span.begin(end);
+        for due in self.due.drain(..) {
+            let (i, synapses) = (due.row as usize, &mut self.synapses[due.part]);
+            let weights = &mut self.network.weights.parts_mut()[due.part][..];
+            if synapses.take_up(i, due.ticks) && crossing {
+                span.back_to(due.ticks, past, rule, beta);
+                if synapses.cross(i, due.ticks, weights, span, rule) {
+                    continue;
+                }
             }
+            synapses.catch_up(i, end, weights, past, rule, beta, due.event);
         }
     }
 
-    fn settle_part(&mut self, part: usize) {
-        let end = self.now.saturating_sub(self.rule.lag);
-        let weights = &mut self.network.weights.parts_mut()[part][..];
-        let synapses = &mut self.synapses[part];
-        for i in 0..synapses.rows.len() {
-            let beta = &self.layer.beta;
-            synapses.catch_up(i, end, weights, &self.past, &self.rule, beta, false);
-        }
-    }
-
-    /// Brings every weight up to the last tick that was learnt from. Needed before
-    /// weights are read; changes nothing of what comes after.
+    /// Brings the weights of [`Online::network`] up to the last tick that was learnt from.
+    /// Changes nothing of what comes after, not by a bit; it copies the network, and is
+    /// no part of a tick.
     pub fn settle(&mut self) {
-        for part in 0..3 {
-            self.settle_part(part);
+        self.settled = None;
+        let mut ahead = self.clone();
+        let end = ahead.now.saturating_sub(ahead.rule.lag);
+        for part in 0..2 {
+            ahead.synapses[part].all_due(part, end, &mut ahead.due);
         }
+        ahead.catch_up(end);
+        ahead.synapses[2].all_due(2, end, &mut ahead.due);
+        ahead.catch_up(end);
+        self.settled = Some(ahead.network);
     }
 
     /// The network, its weights as of the last [`Online::settle`].
     pub fn network(&self) -> &Network<R> {
-        &self.network
+        self.settled.as_ref().unwrap_or(&self.network)
     }
 
     /// State of the recurrent layer.
@@ -354,95 +371,24 @@ impl<R: Real> Online<R> {
     }
 }
 
-/// Coefficients of the rule.
-#[derive(Clone, Debug)]
-struct Rule<R> {
-    alpha: R,
-    p: R,
-    rho: R,
-    kappa_out: R,
-    p_out: R,
-    kappa: R,
-    kappa_reg: R,
-    c_reg: R,
-    /// In spikes per ms.
-    f_target: R,
-    /// 1/dt.
-    per_ms: R,
-    cutoff: u64,
-    optimizer: OptimizerConfig,
-    bounds: (R, R),
-    feedback: Feedback,
-    /// Ticks by which learning is behind an arriving spike: 0, in NEST 1.
-    lag: u64,
-}
-
-impl<R: Real> Rule<R> {
-    fn new(d: &Dynamics<R>, config: &OnlineConfig) -> Self {
-        Self {
-            alpha: d.alpha,
-            p: d.p,
-            rho: d.rho,
-            kappa_out: d.kappa,
-            p_out: d.p_out,
-            kappa: R::of(config.kappa),
-            kappa_reg: R::of(config.kappa_reg),
-            c_reg: R::of(config.c_reg),
-            f_target: R::of(config.f_target_hz / 1000.0),
-            per_ms: R::of(1.0 / d.dt_ms),
-            cutoff: config.cutoff_ticks.map_or(u64::MAX, u64::from),
-            optimizer: config.optimizer.clone(),
-            bounds: (R::of(config.bounds.0), R::of(config.bounds.1)),
-            feedback: config.feedback,
-            lag: 0,
-        }
-    }
-}
-
-/// The last `HORIZON` rows of something, and two for those under way.
-#[derive(Clone, Debug)]
-struct Ring<R> {
-    rows: Vec<R>,
-    n: usize,
-}
-
-impl<R: Real> Ring<R> {
-    const ROWS: u64 = HORIZON + 2;
-
-    fn new(n: usize) -> Self {
-        Self {
-            rows: vec![R::ZERO; Self::ROWS as usize * n],
-            n,
-        }
-    }
-
-    fn row(&self, tick: u64) -> &[R] {
-        &self.rows[(tick % Self::ROWS) as usize * self.n..][..self.n]
-    }
-
-    fn row_mut(&mut self, tick: u64) -> &mut [R] {
-        &mut self.rows[(tick % Self::ROWS) as usize * self.n..][..self.n]
-    }
-}
-
-/// What the synapses need of the last ticks.
-#[derive(Clone, Debug)]
-struct Past<R> {
-    /// `psi`, `L` and `c_reg (f - f_target)`, `[n_rec]` each.
-    psi: Ring<R>,
-    signal: Ring<R>,
-    reg: Ring<R>,
-    /// `E`, `[n_out]`.
-    error: Ring<R>,
-}
-
-impl<R: Real> Past<R> {
-    fn new(n: usize, n_out: usize) -> Self {
-        Self {
-            psi: Ring::new(n),
-            signal: Ring::new(n),
-            reg: Ring::new(n),
-            error: Ring::new(n_out),
-        }
-    }
+/// The synapses of a network, in the order of [`Part`].
+fn synapses<R: Real>(
+    network: &Network<R>,
+    layer: &Layer<R>,
+    rule: &Rule<R>,
+    config: &OnlineConfig,
+) -> [Synapses<R>; 3] {
+    let Topology { n_in, n_out, .. } = network.topology;
+    let n = network.topology.n_rec();
+    let n_alif = layer.beta.iter().filter(|b| **b != R::ZERO).count();
+    let mut recurrent = network.absent(Part::Recurrent).to_vec();
+    recurrent.extend((0..n).map(|j| (j * n + j) as u32));
+    recurrent.sort_unstable();
+    recurrent.dedup();
+    [
+        (Kind::Input, n_in, n, network.absent(Part::Input)),
+        (Kind::Recurrent, n, n, &recurrent),
+        (Kind::Readout, n, n_out, network.absent(Part::Readout)),
+    ]
+    .map(|(kind, rows, n, absent)| Synapses::new(kind, (rows, n, n_alif), absent, rule, config))
 }

@@ -1,0 +1,111 @@
+//! Cost of a tick that learns online, and of the gradient of an interval.
+//!
+//! `cargo bench -p saccade-engine --bench learning`. Networks are of LIF neurons,
+//! inputs/neurons/readouts; every input spikes with a probability of 2 % in a tick.
+
+use std::hint::black_box;
+
+use criterion::{Criterion, criterion_group, criterion_main};
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use saccade_engine::learning::eprop::{Adjoint, EpropConfig};
+use saccade_engine::learning::feedback::Feedback;
+use saccade_engine::learning::online::{Online, OnlineConfig};
+use saccade_engine::learning::optimizer::OptimizerConfig;
+use saccade_engine::network::{Interval, Network, Topology, Weights};
+use saccade_engine::neurons::NeuronParams;
+
+const TICKS: usize = 1000;
+
+/// A network that fires, with random feedback, and its input.
+fn network(sizes: (usize, usize, usize)) -> (Network<f32>, Vec<Vec<u32>>) {
+    let (n_in, n_lif, n_out) = sizes;
+    let topology = Topology {
+        n_in,
+        n_lif,
+        n_alif: 0,
+        n_out,
+    };
+    let mut network = Network::new(topology, &NeuronParams::default());
+    let mut rng = ChaCha8Rng::seed_from_u64(1);
+    let scale = 10.0 / (n_in as f32).sqrt();
+    let mut draw = |scale: f32| rng.random_range(-scale..scale);
+    network.weights.w_in.fill_with(|| draw(scale) + 0.2 * scale);
+    network.weights.w_rec.fill_with(|| draw(scale));
+    network.weights.w_out.fill_with(|| draw(0.1));
+    for j in 0..n_lif {
+        network.weights.w_rec[j * n_lif + j] = 0.0;
+    }
+    network.feedback = Some((0..n_out * n_lif).map(|_| draw(0.1)).collect());
+    let inputs = (0..TICKS)
+        .map(|_| {
+            let all = 0..n_in as u32;
+            all.filter(|_| rng.random_bool(0.02)).collect()
+        })
+        .collect();
+    (network, inputs)
+}
+
+fn online(criterion: &mut Criterion, sizes: (usize, usize, usize)) {
+    let (network, inputs) = network(sizes);
+    let optimizers = [
+        OptimizerConfig::Sgd { eta: 1e-6 },
+        OptimizerConfig::adam(1e-6),
+    ];
+    for (optimizer, name) in optimizers.into_iter().zip(["gradient descent", "Adam"]) {
+        let config = OnlineConfig {
+            optimizer,
+            c_reg: 1e-3,
+            feedback: Feedback::Random,
+            ..OnlineConfig::default()
+        };
+        let Ok(mut online) = Online::new(network.clone(), &config) else {
+            return;
+        };
+        let mut tick = 0;
+        criterion.bench_function(&format!("online tick {sizes:?}, {name}"), |b| {
+            b.iter(|| {
+                let _ = online.tick(&inputs[tick % TICKS]);
+                online.learn(Some(black_box(&vec![0.1; sizes.2])));
+                tick += 1;
+            });
+        });
+    }
+}
+
+fn offline(criterion: &mut Criterion, sizes: (usize, usize, usize)) {
+    let (network, inputs) = network(sizes);
+    let mut interval = Interval::new(&network, TICKS, TICKS * sizes.0);
+    let mut run = || {
+        interval.begin();
+        for inputs in &inputs {
+            interval.step(&network, inputs);
+            if let Some(error) = interval.error_mut() {
+                error.fill(0.1);
+            }
+        }
+    };
+    criterion.bench_function(&format!("forward {TICKS} ticks {sizes:?}"), |b| {
+        b.iter(&mut run);
+    });
+    let spikes = interval.spikes().all().len();
+    eprintln!("{:.1} Hz", spikes as f64 / sizes.1 as f64);
+    let mut adjoint = Adjoint::new(&network);
+    let mut gradients = Weights::zeros(&network.topology);
+    criterion.bench_function(&format!("gradient {TICKS} ticks {sizes:?}"), |b| {
+        b.iter(|| {
+            let config = EpropConfig::default();
+            adjoint.accumulate(&network, &interval, &config, &mut gradients);
+        });
+    });
+}
+
+fn bench(criterion: &mut Criterion) {
+    for sizes in [(100, 100, 2), (500, 500, 10)] {
+        online(criterion, sizes);
+        offline(criterion, sizes);
+    }
+}
+
+criterion_group!(benches, bench);
+criterion_main!(benches);
