@@ -11,6 +11,7 @@
 //! `run(args) -> CliResult`; errors of any type convert with `?`.
 
 pub mod bag;
+pub mod bench;
 pub mod dataset;
 pub mod doctor;
 pub mod eval;
@@ -69,6 +70,8 @@ enum Command {
     Experiment(experiment::ExperimentArgs),
     /// Draw curves, confusion matrices and spike rasters.
     Plot(plot::PlotArgs),
+    /// How fast the engine is on this machine, beside NEST if wanted.
+    Bench(bench::BenchArgs),
     /// What is installed on this machine, and what will be used.
     Doctor(doctor::DoctorArgs),
 }
@@ -218,6 +221,7 @@ pub fn main() -> ExitCode {
         Command::Weights(args) => weights::run(args),
         Command::Experiment(args) => experiment::run(args),
         Command::Plot(args) => plot::run(args),
+        Command::Bench(args) => bench::run(args),
         Command::Doctor(args) => doctor::run(args),
     };
     match result {

@@ -1,0 +1,32 @@
+//! `saccade bench`: how fast the parts are on this machine.
+
+mod clock;
+mod engine;
+mod inference;
+mod nest;
+mod ours;
+mod problem;
+mod scaling;
+
+use super::CliResult;
+use clap::Subcommand;
+
+/// Arguments of `saccade bench`.
+#[derive(Debug, clap::Args)]
+pub struct BenchArgs {
+    #[command(subcommand)]
+    command: BenchCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum BenchCommand {
+    /// The spiking engine: learning, against NEST if wanted, and deciding.
+    Engine(engine::EngineArgs),
+}
+
+/// Runs `saccade bench`.
+pub fn run(args: BenchArgs) -> CliResult {
+    match args.command {
+        BenchCommand::Engine(args) => engine::run(&args),
+    }
+}
