@@ -279,3 +279,37 @@ fn an_experiment_is_learnt_by_the_rule_that_is_named() {
         assert_eq!(learn(wrong).status.code(), Some(2), "{wrong:?}");
     }
 }
+
+/// The same seed flies the same routes; a parameter out of range is named.
+#[test]
+fn path_integration_is_reported_with_pictures() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let args = |more: &[&'static str]| {
+        let fixed = ["eval", "path-integration", "--routes", "20", "--json"];
+        [&fixed, more].concat()
+    };
+    let out = saccade(
+        folder.path(),
+        &args(&["--noise", "0.1,0.3", "--report", "bee"]),
+    );
+    assert!(out.status.success(), "{}", text(&out.stderr));
+    let document: serde_json::Value = serde_json::from_slice(&out.stdout).expect("JSON");
+    let rows = document["rows"].as_array().expect("rows");
+    let mean = |k: usize| rows[k]["closest"]["mean"].as_f64().expect("a mean");
+    assert_eq!(rows.len(), 4);
+    assert!(mean(0) < 6.0, "published, noise 0.1: {}", mean(0));
+    assert!(mean(2) > 3.0 * mean(0), "published, noise 0.3: {}", mean(2));
+    for picture in ["closest_vs_noise", "routes_0", "home_vector_3"] {
+        let path = folder.path().join(format!("bee/{picture}.png"));
+        let bytes = std::fs::read(path).expect("written");
+        assert!(bytes.starts_with(b"\x89PNG"), "{picture}");
+    }
+    let again = saccade(folder.path(), &args(&["--noise", "0.1"]));
+    let again: serde_json::Value = serde_json::from_slice(&again.stdout).expect("JSON");
+    assert_eq!(again["rows"][0], rows[0]);
+
+    let out = saccade(folder.path(), &args(&["--noise", "nan"]));
+    assert_eq!(out.status.code(), Some(1));
+    let said = text(&out.stderr);
+    assert!(said.contains("noise.tl") && said.contains("NaN"), "{said}");
+}

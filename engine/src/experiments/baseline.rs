@@ -95,7 +95,7 @@ fn fit(x: &[Vec<f64>], y: &[usize], classes: usize, width: usize) -> Vec<f64> {
             }
         }
         let config = crate::learning::optimizer::OptimizerConfig::adam(RATE);
-        config.step_row(epoch as u64, &mut w, &g, &mut m, &mut v);
+        config.step_row(config.rate(epoch as u64), &mut w, &g, &mut m, &mut v);
     }
     w
 }

@@ -2,6 +2,7 @@
 
 pub mod augment;
 pub mod baselines;
+pub mod central_complex;
 mod checkpoint;
 pub mod classifier;
 pub mod config;

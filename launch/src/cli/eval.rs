@@ -2,6 +2,7 @@
 
 mod fixed;
 
+use super::path_integration::{self, PathIntegrationArgs};
 use super::train::{NetworkArgs, epoch_bar, epoch_text};
 use super::{CliError, CliResult, Context, Exit, print_json, print_line};
 use crate::experiment::{Results, compare, encoder_of, load};
@@ -23,6 +24,8 @@ enum EvalNetwork {
     /// The classifier: weights on a data set, or with --train and --test several
     /// trainings with controls and baselines.
     Classifier(ClassifierArgs),
+    /// The central complex: random ways out, and how close to home the way back comes.
+    PathIntegration(PathIntegrationArgs),
 }
 
 #[derive(Debug, clap::Args)]
@@ -68,7 +71,10 @@ struct ClassifierArgs {
 /// # Errors
 /// Data or weights cannot be read or do not fit, or writing fails.
 pub fn run(args: EvalArgs) -> CliResult {
-    let EvalNetwork::Classifier(args) = args.network;
+    let args = match args.network {
+        EvalNetwork::Classifier(args) => args,
+        EvalNetwork::PathIntegration(args) => return path_integration::run(&args),
+    };
     if let (true, Some(dataset), Some(weights)) = (args.fixed, &args.dataset, &args.weights) {
         return fixed::run(dataset, weights, args.network.interval_ms, args.json);
     }

@@ -1,0 +1,329 @@
+//! `saccade eval path-integration`: how close to home the central complex comes.
+
+use super::{CliError, CliResult, Context, Exit, print_json, print_line};
+use crate::plots::{self, LineChart, Marker, Series};
+use indicatif::{ProgressBar, ProgressStyle};
+use saccade_engine::models::central_complex::NoiseLevels;
+use saccade_engine::models::central_complex::statistics::{Experiment, HOME_RANGE, Model, Summary};
+use saccade_rosbags::write_atomic;
+use serde::Serialize;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+/// Arguments of `saccade eval path-integration`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Every combination of what is listed is flown over the same routes. The table of the
+published model, and where it breaks:
+
+  saccade eval path-integration --noise 0,0.1,0.2,0.3,0.4
+  saccade eval path-integration --out-steps 300,1000,3000,10000 --routes 200
+  saccade eval path-integration --sideways-deg 0,45,135")]
+pub struct PathIntegrationArgs {
+    /// What steers home.
+    #[arg(long = "model", value_enum, value_delimiter = ',', default_values_t = [ModelArg::Published, ModelArg::Extended])]
+    models: Vec<ModelArg>,
+    /// Standard deviation of the noise of every cell's activity (which lies between 0 and 1).
+    #[arg(long, value_delimiter = ',', default_values_t = [0.1])]
+    noise: Vec<f64>,
+    /// Steps of the way out.
+    #[arg(long, value_delimiter = ',', default_values_t = [1500])]
+    out_steps: Vec<usize>,
+    /// Steps of the way home; as many as out where it is not given.
+    #[arg(long)]
+    home_steps: Option<usize>,
+    /// By how many degrees the agent looks to the right of where it goes.
+    #[arg(long, value_delimiter = ',', allow_negative_numbers = true, default_values_t = [0.0])]
+    sideways_deg: Vec<f64>,
+    /// Random routes of each row.
+    #[arg(long, default_value_t = 1000)]
+    routes: usize,
+    /// Seed of routes and noise.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Folder for path_integration.json and pictures.
+    #[arg(long)]
+    report: Option<PathBuf>,
+    /// One JSON document on stdout.
+    #[arg(long)]
+    json: bool,
+}
+
+/// What steers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum ModelArg {
+    /// The rate model of Stone et al. 2017.
+    Published,
+    /// The variant that holds on long ways, in noise and sideways.
+    Extended,
+    /// Nothing: what chance does.
+    RandomWalk,
+}
+
+impl ModelArg {
+    fn model(self) -> Model {
+        match self {
+            Self::Published => Model::Published,
+            Self::Extended => Model::Extended,
+            Self::RandomWalk => Model::RandomWalk,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Published => "published",
+            Self::Extended => "extended",
+            Self::RandomWalk => "random walk",
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Document {
+    seed: u64,
+    routes: usize,
+    /// Distance that counts as home, in steps of length.
+    home_range: f64,
+    rows: Vec<Row>,
+    /// How long all of it took, in s.
+    wall_s: f64,
+}
+
+#[derive(Serialize)]
+struct Row {
+    model: &'static str,
+    noise: f64,
+    out_steps: usize,
+    home_steps: usize,
+    sideways_deg: f64,
+    /// Closest distances, in steps of length.
+    closest: Summary,
+    /// Standard errors of these, by bootstrap.
+    standard_error: Summary,
+    #[serde(skip)]
+    flown: Experiment,
+}
+
+/// Runs `saccade eval path-integration`.
+///
+/// # Errors
+/// A parameter is out of range, or the report cannot be written.
+pub fn run(args: &PathIntegrationArgs) -> CliResult {
+    let start = Instant::now();
+    let experiments = experiments(args);
+    let style = ProgressStyle::with_template("{bar:30} {pos}/{len} rows  {msg}");
+    let bar = ProgressBar::new(experiments.len() as u64)
+        .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+    let mut rows = Vec::new();
+    for (model, noise, sideways_deg, flown) in experiments {
+        bar.set_message(format!("{}, noise {noise}", model.name()));
+        bar.tick();
+        let trials = flown.trials()?;
+        rows.push(Row {
+            model: model.name(),
+            noise,
+            out_steps: flown.out_steps,
+            home_steps: flown.home_steps,
+            sideways_deg,
+            closest: Summary::of(&trials),
+            standard_error: Summary::standard_errors(&trials, flown.seed),
+            flown,
+        });
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    let document = Document {
+        seed: args.seed,
+        routes: args.routes,
+        home_range: HOME_RANGE,
+        rows,
+        wall_s: start.elapsed().as_secs_f64(),
+    };
+    if let Some(folder) = &args.report {
+        write(&document, folder)?;
+    }
+    if args.json {
+        print_json(&document)?;
+    } else {
+        print_line(text(&document))?;
+    }
+    Ok(Exit::Success)
+}
+
+fn experiments(args: &PathIntegrationArgs) -> Vec<(ModelArg, f64, f64, Experiment)> {
+    let mut all = Vec::new();
+    for &out_steps in &args.out_steps {
+        for &sideways_deg in &args.sideways_deg {
+            for &noise in &args.noise {
+                for &model in &args.models {
+                    let flown = Experiment {
+                        model: model.model(),
+                        noise: NoiseLevels::uniform(noise),
+                        out_steps,
+                        home_steps: args.home_steps.unwrap_or(out_steps),
+                        sideways_rad: sideways_deg.to_radians(),
+                        routes: args.routes,
+                        seed: args.seed,
+                    };
+                    all.push((model, noise, sideways_deg, flown));
+                }
+            }
+        }
+    }
+    all
+}
+
+fn text(document: &Document) -> String {
+    let mut lines = vec![
+        format!(
+            "closest distance to home over {} random routes, in steps, ± standard error; seed {}, {:.1} s",
+            document.routes, document.seed, document.wall_s
+        ),
+        format!(
+            "{:<12}{:>6}{:>8}{:>10}{:>20}{:>10}{:>10}{:>12}{:>8}",
+            "model", "noise", "out", "sideways", "mean", "median", "95 %", "within 20", "tau"
+        ),
+    ];
+    for row in &document.rows {
+        let (c, e) = (&row.closest, &row.standard_error);
+        let mean = format!("{:.2} ± {:.2}", c.mean, e.mean);
+        lines.push(format!(
+            "{:<12}{:>6}{:>8}{:>9}°{:>20}{:>10.2}{:>10.2}{:>10.1} %{:>8.3}",
+            row.model,
+            row.noise,
+            row.out_steps,
+            row.sideways_deg,
+            mean,
+            c.median,
+            c.percentile_95,
+            100.0 * c.within_home_range,
+            c.tau
+        ));
+    }
+    lines.join("\n")
+}
+
+fn write(document: &Document, folder: &Path) -> Result<(), CliError> {
+    std::fs::create_dir_all(folder).context(format!("making {}", folder.display()))?;
+    let path = folder.join("path_integration.json");
+    write_atomic(&path, &serde_json::to_vec_pretty(document)?)
+        .context(format!("writing {}", path.display()))?;
+    for (name, chart) in closest_charts(document) {
+        plots::save(&chart, &folder.join(name))?;
+    }
+    for (k, row) in document.rows.iter().enumerate() {
+        plots::save(&routes_chart(row)?, &folder.join(format!("routes_{k}.png")))?;
+        if row.flown.model != Model::RandomWalk {
+            let chart = home_vector_chart(row)?;
+            plots::save(&chart, &folder.join(format!("home_vector_{k}.png")))?;
+        }
+    }
+    Ok(())
+}
+
+/// Mean closest distance against whatever was listed more than once.
+fn closest_charts(document: &Document) -> Vec<(&'static str, LineChart)> {
+    /// File, name and value of an axis.
+    type Axis = (&'static str, &'static str, fn(&Row) -> f64);
+    let axes: [Axis; 3] = [
+        ("closest_vs_noise.png", "noise", |r| r.noise),
+        ("closest_vs_distance.png", "steps out", |r| {
+            r.out_steps as f64
+        }),
+        ("closest_vs_sideways.png", "heading off the way (°)", |r| {
+            r.sideways_deg
+        }),
+    ];
+    let mut charts = Vec::new();
+    for (file, x_label, x) in axes {
+        let first = document.rows.first().map(x);
+        if document.rows.iter().all(|r| Some(x(r)) == first) {
+            continue;
+        }
+        let mut series: Vec<Series> = Vec::new();
+        for row in &document.rows {
+            let at = series.iter().position(|s| s.name == row.model);
+            let at = at.unwrap_or_else(|| {
+                series.push(Series::new(series.len(), row.model, Vec::new()));
+                series.len() - 1
+            });
+            let (y, error) = (row.closest.mean, 2.0 * row.standard_error.mean);
+            series[at].points.push((x(row), y));
+            series[at].band.push((x(row), y - error, y + error));
+        }
+        let chart = LineChart {
+            title: format!("Closest distance to home, {} routes", document.routes),
+            x_label: x_label.into(),
+            y_label: "mean ± 2 standard errors (steps)".into(),
+            series,
+            levels: vec![Marker {
+                at: HOME_RANGE,
+                label: "home".into(),
+            }],
+            ..LineChart::default()
+        };
+        charts.push((file, chart));
+    }
+    charts
+}
+
+fn title(row: &Row) -> String {
+    format!(
+        "{}, noise {}, {} steps out, {}° sideways",
+        row.model, row.noise, row.out_steps, row.sideways_deg
+    )
+}
+
+/// The first route: out, home, and the nest.
+fn routes_chart(row: &Row) -> Result<LineChart, CliError> {
+    let journey = row.flown.journey(0, &mut |_| {})?;
+    let points = |way: &[[f64; 2]]| way.iter().map(|p| (p[0], p[1])).collect::<Vec<_>>();
+    let (out, home) = (points(&journey.out), points(&journey.home));
+    let all = || out.iter().chain(&home).chain(std::iter::once(&(0.0, 0.0)));
+    let range = |f: fn(&(f64, f64)) -> f64| {
+        let low = all().map(f).fold(f64::INFINITY, f64::min);
+        (low, all().map(f).fold(f64::NEG_INFINITY, f64::max))
+    };
+    let (x, y) = (range(|p| p.0), range(|p| p.1));
+    let nest: Vec<(f64, f64)> = (0..=32)
+        .map(|k| (std::f64::consts::TAU * f64::from(k) / 32.0).sin_cos())
+        .map(|(s, c)| (HOME_RANGE * c, HOME_RANGE * s))
+        .collect();
+    Ok(LineChart {
+        title: title(row),
+        x_label: "x (steps)".into(),
+        y_label: "y (steps)".into(),
+        x_range: Some((x.0 - HOME_RANGE, x.1 + HOME_RANGE)),
+        y_range: Some((y.0 - HOME_RANGE, y.1 + HOME_RANGE)),
+        series: vec![
+            Series::new(0, "out", out),
+            Series::new(1, "home", home),
+            Series::new(2, "home range", nest),
+        ],
+        ..LineChart::default()
+    })
+}
+
+/// Distance home that the memory holds on the first route, and the true one.
+fn home_vector_chart(row: &Row) -> Result<LineChart, CliError> {
+    let mut held = Vec::new();
+    let journey = row.flown.journey(0, &mut |home| held.push(home()))?;
+    let steps = || (1..).map(f64::from);
+    let way = journey.out.iter().chain(&journey.home);
+    let truth = steps().zip(way.map(|p| p[0].hypot(p[1]))).collect();
+    let held = steps().zip(held.iter().map(|h| h.distance)).collect();
+    Ok(LineChart {
+        title: title(row),
+        x_label: "step".into(),
+        y_label: "distance from home (steps)".into(),
+        series: vec![
+            Series::new(0, "memory", held),
+            Series::new(1, "truth", truth),
+        ],
+        times: vec![Marker {
+            at: row.out_steps as f64,
+            label: "turns home".into(),
+        }],
+        ..LineChart::default()
+    })
+}
