@@ -41,6 +41,8 @@ pub struct Plan {
     pub world: PathBuf,
     /// Samples of each class.
     pub per_class: usize,
+    /// Names of the classes, as the world knows them, in the order of the scenes.
+    pub classes: Vec<String>,
     /// Sizes and textures.
     pub split: Split,
     /// Seed of all scenes, and of the noise and fixed pattern of each.
@@ -63,7 +65,7 @@ pub enum MakeError {
         /// Number of the scene, from 0.
         index: usize,
         /// Class asked for.
-        class: &'static str,
+        class: String,
         /// The scene's seed.
         seed: u64,
         /// What is wrong.
@@ -168,11 +170,16 @@ fn part_of(out: &Path) -> PathBuf {
 }
 
 /// The seed and class of every scene.
-fn scenes(plan: &Plan) -> Vec<(u64, &'static str)> {
+fn scenes(plan: &Plan) -> Vec<(u64, &str)> {
     let mut seeds = ChaCha8Rng::seed_from_u64(plan.seed);
-    let count = plan.per_class.saturating_mul(CLASSES.len());
+    let count = plan.per_class.saturating_mul(plan.classes.len());
     (0..count)
-        .map(|i| (seeds.next_u64(), CLASSES[i % CLASSES.len()]))
+        .map(|i| {
+            (
+                seeds.next_u64(),
+                plan.classes[i % plan.classes.len()].as_str(),
+            )
+        })
         .collect()
 }
 
@@ -204,7 +211,7 @@ fn record_all(
                         record(plan, world, seed, class).map_err(|reason| MakeError::Scene {
                             world: plan.world.clone(),
                             index,
-                            class,
+                            class: class.to_owned(),
                             seed,
                             reason,
                         });

@@ -25,7 +25,7 @@ pub struct SceneRequest {
     /// Everything random follows from it.
     pub seed: u64,
     /// Class of the object; `Some("background")` is an empty table, `None` draws
-    /// one (an empty table as often as each class).
+    /// one (an empty table as often as each class, none that comes on request only).
     pub label: Option<String>,
     /// Where sizes and textures come from.
     pub split: Split,
@@ -107,20 +107,21 @@ pub fn draw(
         .area
         .ok_or_else(|| SceneError::NoArea(world.name.clone()))?;
     let mut rng = ChaCha8Rng::seed_from_u64(request.seed);
-    let objects: Vec<(usize, &str)> = world
-        .models
-        .iter()
-        .enumerate()
-        .filter_map(|(i, m)| match &m.role {
-            Role::Object(class) => Some((i, class.as_str())),
-            _ => None,
-        })
-        .collect();
+    let mut objects: Vec<(usize, &str)> = Vec::new();
+    let mut common = Vec::new();
+    for (i, model) in world.models.iter().enumerate() {
+        if let Role::Object { class, on_request } = &model.role {
+            objects.push((i, class.as_str()));
+            if !on_request {
+                common.push((i, class.as_str()));
+            }
+        }
+    }
     // Drawn always, so that asking for the class that would have come anyway gives
     // the same scene.
-    let drawn = rng.random_range(0..=objects.len());
+    let drawn = rng.random_range(0..=common.len());
     let chosen = match request.label.as_deref() {
-        None => objects.get(drawn).copied(),
+        None => common.get(drawn).copied(),
         Some(BACKGROUND) => None,
         Some(class) => {
             let found = objects.iter().find(|(_, c)| *c == class).copied();
@@ -146,7 +147,7 @@ pub fn draw(
             pose: m.pose,
             scale: 1.0,
             // Of the objects only the one that was drawn.
-            present: !matches!(m.role, Role::Object(_)),
+            present: !matches!(m.role, Role::Object { .. }),
         })
         .collect();
     let object = chosen.map(|(model, _)| ObjectTruth {

@@ -119,8 +119,14 @@ pub struct Model {
 pub enum Role {
     /// Part of the furniture or the robot.
     Fixture,
-    /// Something to grasp, of the class with this name.
-    Object(String),
+    /// Something to grasp.
+    Object {
+        /// Name of its class.
+        class: String,
+        /// Whether only scenes that ask for the class have it: such an object changes
+        /// nothing of the scenes that were there before it.
+        on_request: bool,
+    },
 }
 
 /// A rigid body.

@@ -348,7 +348,7 @@ impl Vision {
         self.scene.light = self.look.light;
         let present = sim.truth().object.as_ref().map(|o| o.model);
         for (m, model) in sim.world().models.iter().enumerate() {
-            let is_object = matches!(model.role, Role::Object(_));
+            let is_object = matches!(model.role, Role::Object { .. });
             if is_object && Some(m) != present {
                 continue;
             }

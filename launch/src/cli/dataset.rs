@@ -35,9 +35,13 @@ struct MakeArgs {
     /// World file.
     #[arg(long, default_value = "worlds/grasp_table.sdf")]
     world: PathBuf,
-    /// Samples of each class (ball, bottle, pen, background).
+    /// Samples of each class.
     #[arg(long, default_value_t = 50)]
     per_class: usize,
+    /// Classes, in the order of their scenes. Others than these four, a `mug` for instance,
+    /// are for teaching a robot that runs (`saccade eval live-class`).
+    #[arg(long, value_delimiter = ',', default_values_t = CLASSES.map(str::to_owned))]
+    classes: Vec<String>,
     /// Sizes and table textures: `train` and `test` have none in common.
     #[arg(long, value_enum, default_value_t = SplitName::Train)]
     split: SplitName,
@@ -106,6 +110,7 @@ fn run_make(args: &MakeArgs) -> CliResult {
     let plan = Plan {
         world: args.world.clone(),
         per_class: args.per_class,
+        classes: args.classes.clone(),
         split: match args.split {
             SplitName::Train => Split::Train,
             SplitName::Test => Split::Test,
@@ -114,7 +119,7 @@ fn run_make(args: &MakeArgs) -> CliResult {
         seed: args.seed,
         threads: args.threads.unwrap_or_else(cores),
     };
-    let bar = ProgressBar::new((plan.per_class.saturating_mul(CLASSES.len())) as u64);
+    let bar = ProgressBar::new((plan.per_class.saturating_mul(plan.classes.len())) as u64);
     let style = ProgressStyle::with_template("{bar:40} {pos}/{len} scenes, {eta} left");
     bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
     let made = make(&plan, &args.out, || bar.inc(1))?;

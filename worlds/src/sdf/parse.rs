@@ -165,7 +165,16 @@ fn model(element: El<'_, '_>) -> Result<Model, SdfError> {
 
 fn role(element: El<'_, '_>) -> Result<Role, SdfError> {
     if let Some(object) = element.own("object").next() {
-        return Ok(Role::Object(object.need_attribute("class")?.to_owned()));
+        let class = object.need_attribute("class")?.to_owned();
+        let on_request = match object.attribute("on_request") {
+            None | Some("false") => false,
+            Some("true") => true,
+            Some(other) => {
+                let what = format!("on_request is \"{other}\"");
+                return Err(object.error(what, "write true or false"));
+            }
+        };
+        return Ok(Role::Object { class, on_request });
     }
     Ok(Role::Fixture)
 }
