@@ -236,6 +236,44 @@ impl Classifier {
         self.presentation.interval.fired()
     }
 
+    /// Mean over the recorded ticks since onset of each recurrent neuron's spikes, filtered
+    /// as the readout filters them, into `out` (`n_rec` long): times the readout weights
+    /// it is the evidence.
+    pub fn traces(&self, out: &mut [f32]) {
+        let (interval, d) = (&self.presentation.interval, &self.network.dynamics);
+        let ticks = interval.recorded();
+        out.fill(0.0);
+        // What a spike adds to the sum of its trace over the ticks from its own to the last.
+        let mut sum = 0.0;
+        for s in (0..ticks).rev() {
+            sum = d.p_out + d.kappa * sum;
+            for &j in interval.spikes().tick(s) {
+                out[j as usize] += sum / ticks as f32;
+            }
+        }
+    }
+
+    /// Makes room for one more class, the last: its readout weights are the least of each
+    /// neuron's, so that its evidence is never the largest before it has learnt; its
+    /// feedback is 0 where that is not symmetric. The interval starts anew, and pending
+    /// gradients are dropped.
+    pub fn add_class(&mut self) {
+        let old = self.config.n_out;
+        self.config.n_out = old + 1;
+        self.network.topology = self.config.topology();
+        let rows = self.network.weights.w_out.chunks_exact(old);
+        // The least of each row: spikes never inhibit, so it decides nothing untaught.
+        let least = |row: &[f32]| row.iter().copied().fold(f32::INFINITY, f32::min);
+        let wider = rows.flat_map(|row| row.iter().copied().chain([least(row)]));
+        self.network.weights.w_out = wider.collect();
+        if let Some(feedback) = &mut self.network.feedback {
+            feedback.resize((old + 1) * self.network.topology.n_rec(), 0.0);
+        }
+        self.presentation = Presentation::new(&self.network, self.config.max_ticks);
+        self.learning = None;
+        self.begin_interval();
+    }
+
     /// Probability of every class by the evidence so far, into `out` (`n_out` long).
     pub fn probabilities(&self, out: &mut [f32]) {
         self.presentation

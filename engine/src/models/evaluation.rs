@@ -48,7 +48,7 @@ pub(super) struct Outcome {
 
 impl Outcome {
     /// The decision at the end.
-    fn last(&self) -> Decision {
+    pub(super) fn last(&self) -> Decision {
         self.decisions[self.decisions.len() - 1]
     }
 

@@ -338,13 +338,9 @@ impl<'a> Trainer<'a> {
     }
 
     fn update_average(&mut self) {
-        let steps = self.optimizer.steps() as f64;
-        // Short at first: the average must not remember the initial weights.
-        let decay = self.config.average_decay.min(steps / (steps + 10.0));
         let weights = &self.classifier.network().weights;
-        for (mean, w) in self.average.parts_mut().into_iter().zip(weights.parts()) {
-            blend(mean, decay as f32, w);
-        }
+        let (steps, decay) = (self.optimizer.steps(), self.config.average_decay);
+        follow(&mut self.average, weights, steps, decay);
     }
 
     /// Takes the averaged weights, fits the sharpness of the decision to the samples
@@ -383,6 +379,16 @@ impl<'a> Trainer<'a> {
             training: training.to_string(),
         });
         Ok((self.classifier, report))
+    }
+}
+
+/// Lets a running average follow the weights after step `steps` (from 1).
+pub(super) fn follow(average: &mut Weights<f32>, weights: &Weights<f32>, steps: u64, decay: f64) {
+    let steps = steps as f64;
+    // Short at first: the average must not remember the initial weights.
+    let decay = decay.min(steps / (steps + 10.0));
+    for (mean, w) in average.parts_mut().into_iter().zip(weights.parts()) {
+        blend(mean, decay as f32, w);
     }
 }
 
@@ -468,7 +474,12 @@ fn rng(seed: u64, epoch: u64, sample: u64) -> ChaCha8Rng {
 
 /// Scales the input weights so that the recurrent layer fires at `rate` Hz on
 /// (some of) the samples: by bisection of the factor on a logarithmic scale.
-fn scale_to_rate(classifier: &mut Classifier, samples: &[Sample], chosen: &[usize], rate: f64) {
+pub(super) fn scale_to_rate(
+    classifier: &mut Classifier,
+    samples: &[Sample],
+    chosen: &[usize],
+    rate: f64,
+) {
     let mut network = classifier.network().clone();
     let drawn = network.weights.w_in.clone();
     let mut judge = Judge::new(&network, classifier.config().max_ticks);
