@@ -34,6 +34,7 @@ pub mod registry;
 pub mod replay;
 mod slot;
 pub mod tables;
+pub mod teacher;
 
 pub use host::{HostError, NodeSpec, Observer, ParameterChange, RunOptions, RunReport};
 pub use interface::{

@@ -45,6 +45,10 @@ pub static NODES: &[Entry] = &[
         interface: &crate::referee::INTERFACE,
         create: crate::referee::create,
     },
+    Entry {
+        interface: &crate::teacher::INTERFACE,
+        create: crate::teacher::create,
+    },
 ];
 
 /// The node with this executable name.

@@ -41,6 +41,11 @@ impl Experiment {
             learn: label.is_some(),
             ..Label::default()
         };
+        self.show_told(pattern, message)
+    }
+
+    /// The same with a label of one's own.
+    fn show_told(&mut self, pattern: u32, message: Label) -> Decision {
         self.node.message(self.now_ns, "label", message);
         self.saccade += 1;
         self.phase(true);
@@ -146,4 +151,48 @@ fn labels_of_no_class_teach_nothing() {
         experiment.show(0, Some(class));
     }
     assert_eq!(count(&experiment.node.health(), "intervals learnt"), 0);
+}
+
+/// A name that the network does not know becomes a class of its own where there is room,
+/// and the others, of which nobody says anything any more, stay.
+#[test]
+fn a_new_name_is_a_new_class_and_the_others_stay() {
+    let parameters = [
+        ("plastic", "readout"),
+        ("new_classes", "1"),
+        ("remember_above", "0.5"),
+    ];
+    let mut experiment = Experiment::new(&parameters);
+    experiment.teach([0, 1], 40);
+    let before = experiment.accuracy([0, 1]);
+    for i in 0..20 {
+        let mug = Label {
+            label: "mug".into(),
+            class_id: -1,
+            learn: true,
+            ..Label::default()
+        };
+        experiment.show_told(2, mug);
+        experiment.show(i % 2, None);
+    }
+    let after = experiment.accuracy([0, 1]);
+    let mugs: Vec<Decision> = (0..20).map(|_| experiment.show(2, None)).collect();
+    let right = mugs
+        .iter()
+        .filter(|d| d.label == "mug" && d.class_id == 4)
+        .count();
+    eprintln!("two classes {before}, with a third {after}, {right} of 20 mugs");
+    assert!(before >= 0.9 && after >= before - 0.05, "{before} {after}");
+    assert!(right >= 18, "{right} of 20");
+    assert_eq!(mugs[0].probabilities.len(), 5);
+    // There is room for no other.
+    let cup = Label {
+        label: "cup".into(),
+        class_id: -1,
+        learn: true,
+        ..Label::default()
+    };
+    let learnt = count(&experiment.node.health(), "intervals learnt");
+    experiment.show_told(2, cup);
+    assert_eq!(count(&experiment.node.health(), "intervals learnt"), learnt);
 }

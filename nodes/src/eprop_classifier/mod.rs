@@ -6,10 +6,15 @@
 //! every `decision_period`, the final one after `decide_after` or when the
 //! saccade ends, whichever comes first.
 
-use crate::interface::{Endpoint, Interface, ParameterDecl, Qos, TimerDecl};
+mod interface;
+mod learning;
+
+pub use interface::INTERFACE;
+
+use crate::interface::Interface;
 use crate::node::{Context, Health, Input, Level, Node, NodeError};
 use crate::parameters::Parameters;
-use saccade_engine::learning::optimizer::{Optimizer, OptimizerConfig};
+use learning::{Asked, Learner};
 use saccade_engine::models::classifier::Classifier;
 use saccade_engine::models::config::ClassifierConfig;
 use saccade_msgs::CLASSES;
@@ -22,104 +27,6 @@ use std::path::Path;
 const QUEUE: usize = 1 << 20;
 /// Ticks between [`Activity`] messages.
 const ACTIVITY_TICKS: usize = 5;
-
-/// The node's declarations.
-pub static INTERFACE: Interface = Interface {
-    name: "eprop_classifier",
-    doc: "Recurrent LIF/ALIF network that classifies while events arrive and learns with e-prop.",
-    publishers: &[
-        Endpoint::new(
-            "decision",
-            "saccade_msgs/msg/Decision",
-            "Running decisions, then the final one.",
-        )
-        .qos(Qos::DEFAULT.depth(64)),
-        Endpoint::new(
-            "classification",
-            "vision_msgs/msg/Classification",
-            "The final decision, all classes with scores.",
-        ),
-        Endpoint::new(
-            "activity",
-            "saccade_msgs/msg/Activity",
-            "Readout and probabilities every 5 ms during a saccade.",
-        )
-        .qos(Qos::SENSOR),
-        Endpoint::new(
-            "hidden_spikes",
-            "saccade_msgs/msg/Spikes",
-            "Spikes of the recurrent layer, one message per decision period.",
-        )
-        .qos(Qos::SENSOR.depth(256)),
-    ],
-    subscriptions: &[
-        Endpoint::new("spikes", "saccade_msgs/msg/Spikes", "Input spikes.")
-            .qos(Qos::SENSOR.depth(256)),
-        Endpoint::new(
-            "saccade",
-            "saccade_msgs/msg/SaccadePhase",
-            "An onset starts an interval, its end ends it.",
-        )
-        .qos(Qos::DEFAULT.depth(32)),
-        Endpoint::new(
-            "label",
-            "saccade_msgs/msg/Label",
-            "The learning signal: what lies there, while `learn` is true.",
-        ),
-    ],
-    parameters: &[
-        ParameterDecl::text(
-            "weights",
-            "",
-            "Weights file (safetensors) of `saccade train`; empty starts untrained.",
-        ),
-        ParameterDecl::integer(
-            "seed",
-            1,
-            (0, i64::MAX),
-            "",
-            "Seed of the weights where none are loaded.",
-        ),
-        ParameterDecl::switch(
-            "learn",
-            true,
-            "Label messages change the weights at the end of a saccade.",
-        ),
-        ParameterDecl::double(
-            "learning_rate",
-            0.002,
-            (0.0, 1.0),
-            "",
-            "Adam's step size for learning while running.",
-        ),
-        ParameterDecl::double(
-            "decide_after",
-            0.3,
-            (0.01, 10.0),
-            "s",
-            "The final decision falls this long after onset.",
-        ),
-        ParameterDecl::double(
-            "decision_period",
-            0.01,
-            (0.001, 1.0),
-            "s",
-            "Between running decisions.",
-        ),
-        ParameterDecl::double(
-            "interval",
-            0.0,
-            (0.0, 60.0),
-            "s",
-            "Without saccade messages: start a new interval this often; 0 waits for an onset.",
-        ),
-    ],
-    timers: &[TimerDecl {
-        name: "tick",
-        period_ns: 1_000_000,
-    }],
-    ..Interface::EMPTY
-};
 
 /// Makes the node and loads its weights.
 ///
@@ -155,16 +62,13 @@ pub fn create(parameters: &Parameters) -> Result<Box<dyn Node>, NodeError> {
             config.max_ticks
         )));
     }
-    let optimizer = OptimizerConfig::adam(parameters.double("learning_rate"));
-    let optimizer =
-        Optimizer::new(optimizer, &config.topology()).map_err(|e| wrong(e.to_string()))?;
+    let learner = Learner::new(parameters, &classifier, !weights.is_empty()).map_err(wrong)?;
     Ok(Box::new(EpropClassifier {
         probabilities: vec![0.0; config.n_out],
         inputs: config.n_in as u32,
         hidden: (config.n_lif + config.n_alif) as u32,
         classifier,
-        optimizer,
-        learn: parameters.switch("learn"),
+        learner,
         decide_ticks,
         period_ticks: ((parameters.double("decision_period") * 1e3).round() as usize).max(1),
         interval_ticks: (parameters.double("interval") * 1e3).round() as usize,
@@ -204,11 +108,10 @@ struct Waiting {
 
 struct EpropClassifier {
     classifier: Classifier,
-    optimizer: Optimizer<f32>,
+    learner: Learner,
     probabilities: Vec<f32>,
     inputs: u32,
     hidden: u32,
-    learn: bool,
     decide_ticks: usize,
     period_ticks: usize,
     interval_ticks: usize,
@@ -361,7 +264,7 @@ impl EpropClassifier {
     fn publish_activity(&mut self, ctx: &mut Context<'_>) {
         self.classifier.probabilities(&mut self.probabilities);
         let mut activity = Activity {
-            classes: CLASSES.map(str::to_owned).to_vec(),
+            classes: self.learner.names().to_vec(),
             evidence: self.classifier.readout().to_vec(),
             probabilities: self.probabilities.clone(),
             rate_hz: self.classifier.hidden_spikes().len() as f32 / (self.hidden as f32 * 1e-3),
@@ -379,7 +282,7 @@ impl EpropClassifier {
         self.decided |= last;
         let mut message = Decision {
             saccade_id: self.saccade,
-            label: CLASSES[decision.class].into(),
+            label: self.learner.names()[decision.class].clone(),
             class_id: decision.class as i32,
             confidence: decision.confidence,
             probabilities: self.probabilities.clone(),
@@ -391,14 +294,15 @@ impl EpropClassifier {
         message.header.stamp = ctx.stamp();
         ctx.publish("decision", message);
         if last {
-            let results =
-                CLASSES
-                    .iter()
-                    .zip(&self.probabilities)
-                    .map(|(class, p)| ObjectHypothesis {
-                        class_id: (*class).to_owned(),
-                        score: f64::from(*p),
-                    });
+            let results = self
+                .learner
+                .names()
+                .iter()
+                .zip(&self.probabilities)
+                .map(|(class, p)| ObjectHypothesis {
+                    class_id: class.clone(),
+                    score: f64::from(*p),
+                });
             let mut all = Classification {
                 results: results.collect(),
                 ..Classification::default()
@@ -418,24 +322,34 @@ impl EpropClassifier {
         }
         self.publish_spikes(ctx);
         self.active = false;
-        if self.target.is_some() && self.learn && self.classifier.learn().is_some() {
-            match self.classifier.apply(&mut self.optimizer, 1.0) {
-                Ok(n) => self.counts.learnt += n as u64,
-                Err(error) => ctx.log(Level::Error, error.to_string()),
-            }
+        match self.learner.ended(&mut self.classifier, self.target) {
+            Ok(n) => self.counts.learnt += n,
+            Err(error) => ctx.log(Level::Error, error.to_string()),
         }
     }
 
     fn labelled(&mut self, label: &Label, ctx: &mut Context<'_>) {
-        let class = usize::try_from(label.class_id)
-            .ok()
-            .filter(|c| *c < CLASSES.len());
-        self.target = class.filter(|_| label.learn && self.learn);
-        if class.is_none() && label.learn {
+        let known = self.learner.names().len();
+        let asked = self.learner.asked(label, &mut self.classifier);
+        self.target = match asked {
+            Asked::Class(class) => Some(class),
+            Asked::Nothing | Asked::Unknown => None,
+        };
+        if self.learner.names().len() > known {
+            // The network starts anew with its new class, at the next onset.
+            self.active = false;
+            self.probabilities.resize(known + 1, 0.0);
+            let name = &label.label;
+            ctx.log(Level::Info, format!("new class '{name}' ({known})"));
+        }
+        if asked == Asked::Unknown {
             let (name, id) = (&label.label, label.class_id);
             ctx.log(
                 Level::Warn,
-                format!("label '{name}' ({id}) is no class of this network; not learnt"),
+                format!(
+                    "label '{name}' ({id}) is no class of this network; not learnt \
+                     (parameter 'new_classes' makes room)"
+                ),
             );
         }
     }
@@ -482,7 +396,7 @@ impl Node for EpropClassifier {
 
     fn health(&self) -> Health {
         let c = self.counts;
-        let values: [(&str, u64); 12] = [
+        let values: [(&str, u64); 13] = [
             ("ticks", c.ticks),
             ("input spikes delivered", c.spikes),
             ("input spikes between saccades", c.idle),
@@ -494,6 +408,7 @@ impl Node for EpropClassifier {
             ("hidden spikes", c.hidden),
             ("decisions", c.decisions),
             ("intervals learnt", c.learnt),
+            ("intervals kept for rehearsal", self.learner.kept()),
             ("waiting spikes", self.queue.len() as u64),
         ];
         let warning = if c.wrong_size > 0 {
