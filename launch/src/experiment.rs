@@ -11,6 +11,7 @@ use saccade_engine::models::baselines::{self, Linear, NearestMean};
 use saccade_engine::models::classifier::Classifier;
 use saccade_engine::models::config::ClassifierConfig;
 use saccade_engine::models::evaluation::{Evaluation, evaluate};
+use saccade_engine::models::perturb::Event;
 use saccade_engine::models::sample::Sample;
 use saccade_engine::models::training::{EpochReport, TrainConfig, TrainReport};
 use saccade_msgs::CLASSES;
@@ -149,24 +150,6 @@ impl Data {
         ticks: u16,
         encoder: &mut Encoder,
     ) -> Result<(), String> {
-        let config = &self.encoder;
-        if (sample.width, sample.height) != (config.sensor_width, config.sensor_height) {
-            return Err(format!(
-                "saccade {} is of a {} x {} sensor, expected {} x {}",
-                sample.id, sample.width, sample.height, config.sensor_width, config.sensor_height
-            ));
-        }
-        let label = usize::try_from(sample.class_id)
-            .ok()
-            .filter(|c| *c < CLASSES.len())
-            .ok_or_else(|| {
-                format!(
-                    "saccade {}: class {} is none of 0 to {}",
-                    sample.id,
-                    sample.class_id,
-                    CLASSES.len() - 1
-                )
-            })?;
         let end_us = sample.onset_us + u64::from(ticks) * 1000;
         let events = || {
             sample
@@ -174,18 +157,8 @@ impl Data {
                 .iter()
                 .filter(|e| (sample.onset_us..end_us).contains(&e.t_us))
         };
-        let spikes = encode(
-            encoder,
-            events().map(|e| (e.x, e.y, e.on, e.t_us)),
-            sample.onset_us,
-            ticks,
-        );
-        self.samples.push(Sample {
-            spikes,
-            ticks: usize::from(ticks),
-            label,
-            weight: 1.0,
-        });
+        let seen = events().map(|e| (e.x, e.y, e.on, e.t_us));
+        self.samples.push(encoded(sample, seen, ticks, encoder)?);
         let mut image = vec![0.0; 2 * IMAGE_CELLS * IMAGE_CELLS];
         let cell = |v: u16, side: u16| usize::from(v) * IMAGE_CELLS / usize::from(side.max(1));
         for e in events() {
@@ -205,6 +178,43 @@ impl Data {
     fn labels(&self) -> Vec<usize> {
         self.samples.iter().map(|s| s.label).collect()
     }
+}
+
+/// What the network sees of a recorded sample: `events` (its own, or what became of
+/// them), the first `ticks` milliseconds after its onset.
+///
+/// # Errors
+/// In words: it is of another sensor than the encoder's, or of a class that there is not.
+pub fn encoded(
+    sample: &LabelledSample,
+    events: impl IntoIterator<Item = Event>,
+    ticks: u16,
+    encoder: &mut Encoder,
+) -> Result<Sample, String> {
+    let config = encoder.config();
+    if (sample.width, sample.height) != (config.sensor_width, config.sensor_height) {
+        return Err(format!(
+            "saccade {} is of a {} x {} sensor, expected {} x {}",
+            sample.id, sample.width, sample.height, config.sensor_width, config.sensor_height
+        ));
+    }
+    let label = usize::try_from(sample.class_id)
+        .ok()
+        .filter(|c| *c < CLASSES.len())
+        .ok_or_else(|| {
+            format!(
+                "saccade {}: class {} is none of 0 to {}",
+                sample.id,
+                sample.class_id,
+                CLASSES.len() - 1
+            )
+        })?;
+    Ok(Sample {
+        spikes: encode(encoder, events, sample.onset_us, ticks),
+        ticks: usize::from(ticks),
+        label,
+        weight: 1.0,
+    })
 }
 
 /// Network and training of an experiment.
@@ -404,7 +414,8 @@ impl Run {
     }
 }
 
-fn mean_and_std(values: &[f64]) -> (f64, f64) {
+/// Mean and standard deviation (n - 1; 0 for one value).
+pub fn mean_and_std(values: &[f64]) -> (f64, f64) {
     let n = values.len() as f64;
     if values.is_empty() {
         return (f64::NAN, 0.0);
@@ -584,11 +595,11 @@ pub fn training_chart(report: &TrainReport) -> LineChart {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use saccade_tests::bars;
 
-    fn encoder() -> EncoderConfig {
+    pub(crate) fn encoder() -> EncoderConfig {
         EncoderConfig::address(32, 32, 32, 16)
     }
 

@@ -21,7 +21,6 @@ pub mod launch;
 #[cfg(feature = "dds")]
 mod live;
 pub mod node;
-mod path_integration;
 pub mod plot;
 mod stop;
 pub mod train;

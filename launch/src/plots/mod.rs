@@ -1,11 +1,12 @@
 //! Pictures of recordings, networks and runs.
 //!
 //! Each picture is a plain value with the data in it ([`LineChart`],
-//! [`Confusion`], [`Raster`], [`EventImage`], [`Overview`]) that implements
+//! [`Bars`], [`Confusion`], [`Raster`], [`EventImage`], [`Overview`]) that implements
 //! [`Draw`]; [`render`] turns it into pixels and [`save_png`] writes them.
 //! Charts are laid out by `plotters`; the [`canvas`] under it draws text from
 //! an embedded font, so that no font needs to be installed.
 
+mod bars;
 pub mod canvas;
 mod confusion;
 mod event_image;
@@ -14,6 +15,7 @@ mod overview;
 mod raster;
 pub mod theme;
 
+pub use bars::{Bar, Bars};
 pub use confusion::Confusion;
 pub use event_image::EventImage;
 pub use line_chart::{LineChart, Marker, Series, Span};

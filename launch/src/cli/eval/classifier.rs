@@ -1,10 +1,8 @@
-//! `saccade eval`: how good trained weights, or a whole training, are.
+//! `saccade eval classifier`: how good trained weights, or a whole training, are.
 
-mod fixed;
-
-use super::path_integration::{self, PathIntegrationArgs};
-use super::train::{NetworkArgs, epoch_bar, epoch_text};
-use super::{CliError, CliResult, Context, Exit, print_json, print_line};
+use super::{fixed, robustness};
+use crate::cli::train::{NetworkArgs, epoch_bar, epoch_text};
+use crate::cli::{CliError, CliResult, Context, Exit, print_json, print_line};
 use crate::experiment::{Results, compare, encoder_of, load};
 use crate::plots;
 use saccade_engine::models::classifier::Classifier;
@@ -12,24 +10,9 @@ use saccade_engine::models::evaluation::evaluate;
 use saccade_rosbags::write_atomic;
 use std::path::{Path, PathBuf};
 
-/// Arguments of `saccade eval`.
+/// Arguments of `saccade eval classifier`.
 #[derive(Debug, clap::Args)]
-pub struct EvalArgs {
-    #[command(subcommand)]
-    network: EvalNetwork,
-}
-
-#[derive(Debug, clap::Subcommand)]
-enum EvalNetwork {
-    /// The classifier: weights on a data set, or with --train and --test several
-    /// trainings with controls and baselines.
-    Classifier(ClassifierArgs),
-    /// The central complex: random ways out, and how close to home the way back comes.
-    PathIntegration(PathIntegrationArgs),
-}
-
-#[derive(Debug, clap::Args)]
-struct ClassifierArgs {
+pub struct ClassifierArgs {
     /// Data set to evaluate --weights on.
     #[arg(
         required_unless_present = "train",
@@ -49,13 +32,22 @@ struct ClassifierArgs {
     /// Number of trainings.
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=1000))]
     seeds: u64,
-    /// The first training's seed; the others follow.
+    /// The first training's seed, the others follow; with --robustness, the seed of all
+    /// draws.
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Evaluate --weights in fixed point as well (16-bit weights, s16.15 state, as on
     /// SpiNNaker), and print what that costs.
     #[arg(long, requires = "weights", conflicts_with = "report")]
     fixed: bool,
+    /// How accuracy falls with coarse weights, dead neurons, unequal thresholds, and lost,
+    /// false and late events: a table.
+    #[arg(long, requires = "weights", conflicts_with = "fixed")]
+    robustness: bool,
+    /// Draws of each fault that is random.
+    #[arg(long, default_value_t = 5, requires = "robustness",
+          value_parser = clap::value_parser!(u64).range(1..=1000))]
+    draws: u64,
     #[command(flatten)]
     network: NetworkArgs,
     /// Folder for eval.json and pictures.
@@ -66,21 +58,27 @@ struct ClassifierArgs {
     json: bool,
 }
 
-/// Runs `saccade eval`.
+/// Runs `saccade eval classifier`.
 ///
 /// # Errors
 /// Data or weights cannot be read or do not fit, or writing fails.
-pub fn run(args: EvalArgs) -> CliResult {
-    let args = match args.network {
-        EvalNetwork::Classifier(args) => args,
-        EvalNetwork::PathIntegration(args) => return path_integration::run(&args),
-    };
+pub fn run(args: &ClassifierArgs) -> CliResult {
     if let (true, Some(dataset), Some(weights)) = (args.fixed, &args.dataset, &args.weights) {
         return fixed::run(dataset, weights, args.network.interval_ms, args.json);
     }
+    if let (true, Some(dataset), Some(weights)) = (args.robustness, &args.dataset, &args.weights) {
+        let table = robustness::measure(&robustness::Wanted {
+            dataset,
+            weights,
+            interval_ms: args.network.interval_ms,
+            draws: args.draws,
+            seed: args.seed,
+        })?;
+        return robustness::show(&table, args.report.as_deref(), args.json);
+    }
     let results = match (&args.dataset, &args.weights, &args.train, &args.test) {
-        (Some(dataset), Some(weights), _, _) => of_weights(&args, dataset, weights)?,
-        (_, _, Some(train), Some(test)) => of_trainings(&args, train, test)?,
+        (Some(dataset), Some(weights), _, _) => of_weights(args, dataset, weights)?,
+        (_, _, Some(train), Some(test)) => of_trainings(args, train, test)?,
         _ => {
             return Err(CliError::usage(
                 "give a data set and --weights, or --train and --test",

@@ -1,6 +1,6 @@
 //! `saccade eval path-integration`: how close to home the central complex comes.
 
-use super::{CliError, CliResult, Context, Exit, print_json, print_line};
+use crate::cli::{CliError, CliResult, Context, Exit, print_json, print_line};
 use crate::plots::{self, LineChart, Marker, Series};
 use indicatif::{ProgressBar, ProgressStyle};
 use saccade_engine::models::central_complex::NoiseLevels;
