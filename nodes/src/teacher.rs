@@ -306,6 +306,9 @@ mod tests {
             let packet = mono_packet(&events, onset_ns, sensor, i as u64, "dvs").expect("fits");
             bag.write(EVENTS_TOPIC, onset_ns as i64, &packet)
                 .expect("written");
+            phase.moving = false;
+            bag.write(SACCADE_TOPIC, onset_ns as i64 + 1, &phase)
+                .expect("written");
         }
         bag.finish().expect("closed");
     }
