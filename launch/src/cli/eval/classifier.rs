@@ -3,7 +3,7 @@
 use super::{fixed, robustness};
 use crate::cli::train::{NetworkArgs, epoch_bar, epoch_text};
 use crate::cli::{CliError, CliResult, Context, Exit, print_json, print_line};
-use crate::experiment::{Results, compare, encoder_of, load};
+use crate::experiment::{Results, SHUFFLED, compare, encoder_of, load};
 use crate::plots;
 use saccade_engine::models::classifier::Classifier;
 use saccade_engine::models::evaluation::evaluate;
@@ -124,7 +124,7 @@ fn of_trainings(args: &ClassifierArgs, train: &Path, test: &Path) -> Result<Resu
         ));
     }
     let seeds: Vec<u64> = (0..args.seeds).map(|i| args.seed.wrapping_add(i)).collect();
-    let bar = epoch_bar(setup.training.epochs * seeds.len() * 2);
+    let bar = epoch_bar(setup.training.epochs * (seeds.len() + seeds.len().min(SHUFFLED)));
     let results = compare(&train, &test, &setup, &seeds, &mut |p| {
         let shuffled = if p.shuffled { " shuffled" } else { "" };
         bar.set_prefix(format!("seed {}{shuffled} ", p.seed));
