@@ -3,14 +3,10 @@
 use std::f64::consts::TAU;
 
 use super::numpy_random::NumpyRandom;
-use super::samples::{Samples, spike_times};
+use super::samples::{Samples, spike_time_task, spike_times};
 use super::{Problem, Sequence, Target, Task};
 use crate::error::{Result, check_count};
-use crate::learning::eprop::EpropConfig;
-use crate::learning::feedback::Feedback;
-use crate::learning::optimizer::OptimizerConfig;
 use crate::network::{Topology, Weights};
-use crate::neurons::NeuronParams;
 
 /// Inputs, each of which spikes once.
 const UNITS: usize = 20;
@@ -74,7 +70,13 @@ impl RandomManifold {
         let w_out = scaled(n * classes, n, 1.0);
         let feedback = scaled(classes * n, n, 1.0);
         Ok(Self {
-            task: task(topology, Weights { w_in, w_rec, w_out }, feedback),
+            task: Task {
+                ticks: TICKS,
+                window: WINDOW,
+                weights: Weights { w_in, w_rec, w_out },
+                feedback,
+                ..spike_time_task(topology, 40.0)
+            },
             samples: Samples::new(train, held_out, random),
             batch,
         })
@@ -126,36 +128,6 @@ fn coordinate(along: &[f64], random: &mut NumpyRandom) -> Vec<f64> {
     let high = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let length = (high - low).max(1e-9);
     values.into_iter().map(|v| (v - low) / length).collect()
-}
-
-fn task(topology: Topology, weights: Weights<f64>, feedback: Vec<f64>) -> Task {
-    Task {
-        topology,
-        neurons: NeuronParams {
-            tau_m_ms: 20.0,
-            tau_out_ms: 40.0,
-            v_th: 1.0,
-            beta: 0.0,
-            t_ref_ms: 5.0,
-            psi_height: 0.5,
-            psi_width: 1.0,
-            regular_spike_arrival: true,
-            regular_spike_arrival_out: true,
-            ..NeuronParams::default()
-        },
-        eprop: EpropConfig {
-            c_reg: 1.0,
-            f_target_hz: 20.0,
-            average_gradient: true,
-        },
-        optimizer: OptimizerConfig::adam(3e-3),
-        bounds: (-100.0, 100.0),
-        ticks: TICKS,
-        window: WINDOW,
-        weights,
-        feedback_kind: Feedback::Symmetric,
-        feedback,
-    }
 }
 
 #[cfg(test)]

@@ -1,7 +1,13 @@
-//! A set of samples to learn from in random order, and one held out.
+//! What tasks in spike times share: their parameters, and a set of samples to learn from
+//! in random order, with one held out.
 
-use super::Sequence;
 use super::numpy_random::NumpyRandom;
+use super::{Sequence, Task};
+use crate::learning::eprop::EpropConfig;
+use crate::learning::feedback::Feedback;
+use crate::learning::optimizer::OptimizerConfig;
+use crate::network::{Topology, Weights};
+use crate::neurons::NeuronParams;
 
 /// Training samples, worked through in a new order each time round, and held-out ones.
 #[derive(Clone, Debug)]
@@ -48,6 +54,38 @@ pub(super) fn spike_times(steps: impl Iterator<Item = usize>, ticks: usize) -> V
         inputs[step.min(ticks - 1)].push(id as u32);
     }
     inputs
+}
+
+/// The parameters of a task in spike times. Its ticks, window, weights and feedback weights
+/// are still to be set.
+pub(super) fn spike_time_task(topology: Topology, tau_out_ms: f64) -> Task {
+    Task {
+        topology,
+        neurons: NeuronParams {
+            tau_m_ms: 20.0,
+            tau_out_ms,
+            v_th: 1.0,
+            beta: 0.0,
+            t_ref_ms: 5.0,
+            psi_height: 0.5,
+            psi_width: 1.0,
+            regular_spike_arrival: true,
+            regular_spike_arrival_out: true,
+            ..NeuronParams::default()
+        },
+        eprop: EpropConfig {
+            c_reg: 1.0,
+            f_target_hz: 20.0,
+            average_gradient: true,
+        },
+        optimizer: OptimizerConfig::adam(3e-3),
+        bounds: (-100.0, 100.0),
+        ticks: 0,
+        window: 0,
+        weights: Weights::zeros(&topology),
+        feedback_kind: Feedback::Symmetric,
+        feedback: Vec::new(),
+    }
 }
 
 #[cfg(test)]

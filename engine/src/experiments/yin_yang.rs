@@ -1,13 +1,9 @@
 //! Yin-Yang: three classes of points in a disc, told by the times of five spikes.
 
 use super::numpy_random::NumpyRandom;
-use super::samples::{Samples, spike_times};
+use super::samples::{Samples, spike_time_task, spike_times};
 use super::{Problem, Sequence, Target, Task};
-use crate::learning::eprop::EpropConfig;
-use crate::learning::feedback::Feedback;
-use crate::learning::optimizer::OptimizerConfig;
 use crate::network::{Topology, Weights};
-use crate::neurons::NeuronParams;
 
 const TRAIN: usize = 5000;
 const HELD_OUT: usize = 1000;
@@ -59,7 +55,13 @@ impl YinYang {
             random,
         );
         Self {
-            task: task(Weights { w_in, w_rec, w_out }, feedback),
+            task: Task {
+                ticks: TICKS,
+                window: WINDOW,
+                weights: Weights { w_in, w_rec, w_out },
+                feedback,
+                ..spike_time_task(TOPOLOGY, 30.0)
+            },
             samples,
             batch,
         }
@@ -119,36 +121,6 @@ fn draw(seed: u32, count: usize) -> Vec<Sequence> {
         }
     };
     points(seed, count).into_iter().map(sequence).collect()
-}
-
-fn task(weights: Weights<f64>, feedback: Vec<f64>) -> Task {
-    Task {
-        topology: TOPOLOGY,
-        neurons: NeuronParams {
-            tau_m_ms: 20.0,
-            tau_out_ms: 30.0,
-            v_th: 1.0,
-            beta: 0.0,
-            t_ref_ms: 5.0,
-            psi_height: 0.5,
-            psi_width: 1.0,
-            regular_spike_arrival: true,
-            regular_spike_arrival_out: true,
-            ..NeuronParams::default()
-        },
-        eprop: EpropConfig {
-            c_reg: 1.0,
-            f_target_hz: 20.0,
-            average_gradient: true,
-        },
-        optimizer: OptimizerConfig::adam(3e-3),
-        bounds: (-100.0, 100.0),
-        ticks: TICKS,
-        window: WINDOW,
-        weights,
-        feedback_kind: Feedback::Symmetric,
-        feedback,
-    }
 }
 
 #[cfg(test)]
