@@ -162,7 +162,7 @@ fn two_populations(repeats: usize, seed: u64) -> Result<Share, CliError> {
         model.project(from, to, Rule::AllToAll).weight(even(mv));
     }
     let mut circuit = model.build::<f32>()?;
-    let name = "2048-200-200-4, the same as a circuit";
+    let name = "2048-200-200-4, a circuit of its own";
     Ok(share(name, 2 * LAYER, &problem.inputs, repeats, |fired| {
         // Its inputs are in range: `input` drew them so.
         let _ = circuit.spike(events, fired);
