@@ -27,8 +27,10 @@ pub mod train;
 pub mod weights;
 
 use clap::{Parser, Subcommand};
+use saccade_rosbags::write_atomic;
 use std::fmt::Display;
 use std::io::Write;
+use std::path::Path;
 use std::process::ExitCode;
 
 /// ROS 2 nodes for closed-loop neurorobotics, with their own launcher.
@@ -199,6 +201,15 @@ pub fn print_line(line: impl Display) -> Result<(), CliError> {
 pub fn print_json(document: &impl serde::Serialize) -> Result<(), CliError> {
     let text = serde_json::to_string_pretty(document)?;
     print_line(text)
+}
+
+/// Writes a JSON document into a file, whole or not at all; makes its folder.
+///
+/// # Errors
+/// Writing fails; the text names the file.
+pub fn write_json(document: &impl serde::Serialize, path: &Path) -> Result<(), CliError> {
+    write_atomic(path, &serde_json::to_vec_pretty(document)?)
+        .context(format!("writing {}", path.display()))
 }
 
 fn stdout_error(written: std::io::Result<()>) -> Result<(), CliError> {

@@ -1,13 +1,11 @@
 //! `saccade eval classifier`: how good trained weights, or a whole training, are.
 
-use super::{fixed, robustness};
+use super::{fixed, not_the_same, robustness, weights_on};
 use crate::cli::train::{NetworkArgs, epoch_bar, epoch_text};
-use crate::cli::{CliError, CliResult, Context, Exit, print_json, print_line};
-use crate::experiment::{Results, SHUFFLED, compare, encoder_of, load};
+use crate::cli::{CliError, CliResult, Context, Exit, print_json, print_line, write_json};
+use crate::experiment::{Results, SHUFFLED, compare, load};
 use crate::plots;
-use saccade_engine::models::classifier::Classifier;
 use saccade_engine::models::evaluation::evaluate;
-use saccade_rosbags::write_atomic;
 use std::path::{Path, PathBuf};
 
 /// Arguments of `saccade eval classifier`.
@@ -97,20 +95,13 @@ pub fn run(args: &ClassifierArgs) -> CliResult {
 }
 
 fn of_weights(args: &ClassifierArgs, dataset: &Path, weights: &Path) -> Result<Results, CliError> {
-    let classifier = Classifier::load(weights).context(format!("weights {}", weights.display()))?;
-    let encoder = encoder_of(&classifier).context(format!("weights {}", weights.display()))?;
-    let data = load(dataset, args.network.interval_ms, Some(encoder))?;
+    let (classifier, data) = weights_on(weights, dataset, args.network.interval_ms)?;
     let evaluation = evaluate(&classifier, &data.samples).context(format!(
         "weights {} on {}",
         weights.display(),
         dataset.display()
     ))?;
     let seed = classifier.provenance().seed;
-    if classifier.provenance().dataset_fingerprint == data.source.fingerprint {
-        eprintln!(
-            "warning: these weights were trained on this very data set; the accuracy is not held out"
-        );
-    }
     Ok(Results::new(&data, &[(seed, evaluation)]))
 }
 
@@ -118,11 +109,11 @@ fn of_trainings(args: &ClassifierArgs, train: &Path, test: &Path) -> Result<Resu
     let setup = args.network.setup();
     let train = load(train, args.network.interval_ms, None)?;
     let test = load(test, args.network.interval_ms, Some(train.encoder.clone()))?;
-    if train.source.fingerprint == test.source.fingerprint {
-        return Err(CliError::failed(
-            "--train and --test hold the same samples; make the test set with another seed and --split test",
-        ));
-    }
+    not_the_same(
+        "--train",
+        &train.source.fingerprint,
+        &test.source.fingerprint,
+    )?;
     let seeds: Vec<u64> = (0..args.seeds).map(|i| args.seed.wrapping_add(i)).collect();
     let bar = epoch_bar(setup.training.epochs * (seeds.len() + seeds.len().min(SHUFFLED)));
     let results = compare(&train, &test, &setup, &seeds, &mut |p| {
@@ -138,9 +129,7 @@ fn of_trainings(args: &ClassifierArgs, train: &Path, test: &Path) -> Result<Resu
 fn write_report(folder: &Path, results: &Results) -> Result<(), CliError> {
     plots::save(&results.curve_chart(), &folder.join("accuracy_vs_time.png"))?;
     plots::save(&results.confusion_picture(), &folder.join("confusion.png"))?;
-    let path = folder.join("eval.json");
-    write_atomic(&path, &serde_json::to_vec_pretty(results)?)
-        .context(format!("writing {}", path.display()))
+    write_json(results, &folder.join("eval.json"))
 }
 
 fn text(r: &Results) -> String {

@@ -1,18 +1,15 @@
 //! `saccade eval classifier --fixed`: what fixed point costs.
 
+use super::weights_on;
 use crate::cli::{CliResult, Context, Exit, print_json, print_line};
-use crate::experiment::{encoder_of, load};
 use saccade_engine::fixed::{Comparison, compare};
-use saccade_engine::models::classifier::Classifier;
 use std::path::Path;
 
 /// Puts the data set to the weights in `f32` and in fixed point, and prints both.
 pub(super) fn run(dataset: &Path, weights: &Path, interval_ms: u16, json: bool) -> CliResult {
-    let place = || format!("weights {}", weights.display());
-    let classifier = Classifier::load(weights).context(place())?;
-    let encoder = encoder_of(&classifier).context(place())?;
-    let data = load(dataset, interval_ms, Some(encoder))?;
-    let comparison = compare(&classifier, &data.samples).context(place())?;
+    let (classifier, data) = weights_on(weights, dataset, interval_ms)?;
+    let comparison =
+        compare(&classifier, &data.samples).context(format!("weights {}", weights.display()))?;
     if json {
         print_json(&serde_json::json!({ "test": data.source, "fixed": comparison }))?;
     } else {

@@ -1,14 +1,14 @@
 //! `saccade eval live-class`: a class taught while the nodes run, and what it costs the
 //! others.
 
-use crate::cli::{CliError, CliResult, Context, Exit, print_json, print_line};
+use super::not_the_same;
+use crate::cli::{CliError, CliResult, Exit, print_json, print_line, write_json};
 use crate::plots::{self, Confusion};
 use saccade_msgs::saccade_msgs::{Decision, Label, SaccadePhase};
 use saccade_nodes::host::{Observer, RunReport};
 use saccade_nodes::payload::Payload;
 use saccade_nodes::{NodeSpec, RunOptions, lockstep, realtime};
 use saccade_rosbags::dataset::Dataset;
-use saccade_rosbags::write_atomic;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -146,11 +146,7 @@ pub fn run(args: &LiveClassArgs) -> CliResult {
         Ok(format!("{:016x}", Dataset::open(path)?.fingerprint()?))
     };
     let (of_lesson, of_test) = (fingerprint(&args.lesson)?, fingerprint(&args.test)?);
-    if of_lesson == of_test {
-        return Err(CliError::failed(
-            "--lesson and --test hold the same scenes; make the test set with another seed and --split test",
-        ));
-    }
+    not_the_same("--lesson", &of_lesson, &of_test)?;
     let (before, _) = show(args, None)?;
     let (during, report) = show(args, Some(&args.lesson))?;
     let after = &during[during.len().saturating_sub(before.len())..];
@@ -359,7 +355,5 @@ fn write_report(folder: &Path, results: &Results) -> Result<(), CliError> {
         };
         plots::save(&picture, &folder.join(name))?;
     }
-    let path = folder.join("live_class.json");
-    write_atomic(&path, &serde_json::to_vec_pretty(results)?)
-        .context(format!("writing {}", path.display()))
+    write_json(results, &folder.join("live_class.json"))
 }

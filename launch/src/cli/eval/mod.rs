@@ -7,7 +7,10 @@ mod path_integration;
 mod robustness;
 mod stability;
 
-use super::CliResult;
+use super::{CliError, CliResult, Context};
+use crate::experiment::{Data, encoder_of, load};
+use saccade_engine::models::classifier::Classifier;
+use std::path::Path;
 
 /// Arguments of `saccade eval`.
 #[derive(Debug, clap::Args)]
@@ -43,4 +46,33 @@ pub fn run(args: EvalArgs) -> CliResult {
         What::LiveClass(args) => live_class::run(&args),
         What::PathIntegration(args) => path_integration::run(&args),
     }
+}
+
+/// Trained weights, and a data set as their encoder sees it. Warns where the weights were
+/// trained on this very data set.
+fn weights_on(
+    weights: &Path,
+    dataset: &Path,
+    interval_ms: u16,
+) -> Result<(Classifier, Data), CliError> {
+    let place = || format!("weights {}", weights.display());
+    let classifier = Classifier::load(weights).context(place())?;
+    let encoder = encoder_of(&classifier).context(place())?;
+    let data = load(dataset, interval_ms, Some(encoder))?;
+    if classifier.provenance().dataset_fingerprint == data.source.fingerprint {
+        eprintln!(
+            "warning: these weights were trained on this very data set; the accuracy is not held out"
+        );
+    }
+    Ok((classifier, data))
+}
+
+/// Refuses a test on what was taught, by the fingerprints of both data sets.
+fn not_the_same(option: &str, taught: &str, test: &str) -> Result<(), CliError> {
+    if taught != test {
+        return Ok(());
+    }
+    Err(CliError::failed(format!(
+        "{option} and --test hold the same samples; make the test set with another seed and --split test"
+    )))
 }

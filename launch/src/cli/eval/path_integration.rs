@@ -1,11 +1,10 @@
 //! `saccade eval path-integration`: how close to home the central complex comes.
 
-use crate::cli::{CliError, CliResult, Context, Exit, print_json, print_line};
+use crate::cli::{CliError, CliResult, Exit, print_json, print_line, write_json};
 use crate::plots::{self, LineChart, Marker, Series};
 use indicatif::{ProgressBar, ProgressStyle};
 use saccade_engine::models::central_complex::NoiseLevels;
 use saccade_engine::models::central_complex::statistics::{Experiment, HOME_RANGE, Model, Summary};
-use saccade_rosbags::write_atomic;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -204,10 +203,7 @@ fn text(document: &Document) -> String {
 }
 
 fn write(document: &Document, folder: &Path) -> Result<(), CliError> {
-    std::fs::create_dir_all(folder).context(format!("making {}", folder.display()))?;
-    let path = folder.join("path_integration.json");
-    write_atomic(&path, &serde_json::to_vec_pretty(document)?)
-        .context(format!("writing {}", path.display()))?;
+    write_json(document, &folder.join("path_integration.json"))?;
     for (name, chart) in closest_charts(document) {
         plots::save(&chart, &folder.join(name))?;
     }

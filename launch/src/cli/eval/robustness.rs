@@ -1,18 +1,17 @@
 //! `saccade eval classifier --robustness`: accuracy under faults of network and camera.
 
-use crate::cli::{CliError, CliResult, Context, Exit, print_json, print_line};
-use crate::experiment::{Source, encoded, encoder_of, load, mean_and_std};
+use super::weights_on;
+use crate::cli::{CliError, CliResult, Exit, print_json, print_line, write_json};
+use crate::experiment::{Source, encoded, mean_and_std};
 use crate::plots::{self, Bar, Bars};
 use indicatif::ProgressBar;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use saccade_engine::encoder::Encoder;
-use saccade_engine::models::classifier::Classifier;
 use saccade_engine::models::evaluation::evaluate;
 use saccade_engine::models::perturb::{Disturbance, Event, Fault};
 use saccade_engine::models::sample::Sample;
 use saccade_rosbags::dataset::{Dataset, LabelledSample};
-use saccade_rosbags::write_atomic;
 use serde::Serialize;
 use std::path::Path;
 
@@ -95,12 +94,9 @@ fn troubles() -> Vec<(&'static str, String, Trouble)> {
 /// # Errors
 /// Data or weights cannot be read or do not fit.
 pub fn measure(wanted: &Wanted<'_>) -> Result<Table, CliError> {
-    let name = format!("weights {}", wanted.weights.display());
-    let classifier = Classifier::load(wanted.weights).context(name.clone())?;
-    let config = encoder_of(&classifier).context(name)?;
-    let data = load(wanted.dataset, wanted.interval_ms, Some(config.clone()))?;
+    let (classifier, data) = weights_on(wanted.weights, wanted.dataset, wanted.interval_ms)?;
     let recorded = Dataset::open(wanted.dataset)?.collect::<Result<Vec<_>, _>>()?;
-    let mut encoder = Encoder::new(config)?;
+    let mut encoder = Encoder::new(data.encoder.clone())?;
     let mut seeds = ChaCha8Rng::seed_from_u64(wanted.seed);
     let troubles = troubles();
     let bar = ProgressBar::new(troubles.len() as u64);
@@ -176,9 +172,7 @@ fn disturbed(
 pub fn show(table: &Table, report: Option<&Path>, json: bool) -> CliResult {
     if let Some(folder) = report {
         plots::save(&picture(table), &folder.join("robustness.png"))?;
-        let path = folder.join("robustness.json");
-        write_atomic(&path, &serde_json::to_vec_pretty(table)?)
-            .context(format!("writing {}", path.display()))?;
+        write_json(table, &folder.join("robustness.json"))?;
     }
     match json {
         true => print_json(table)?,
@@ -235,7 +229,7 @@ fn picture(table: &Table) -> Bars {
 mod tests {
     use super::*;
     use crate::experiment::tests::encoder;
-    use crate::experiment::{Setup, train_on};
+    use crate::experiment::{Setup, load, train_on};
     use saccade_engine::models::augment::Augment;
     use saccade_engine::models::config::ClassifierConfig;
     use saccade_engine::models::training::TrainConfig;

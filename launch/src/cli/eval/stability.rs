@@ -1,6 +1,7 @@
 //! `saccade eval stability`: what becomes of a network when its teacher leaves.
 
-use crate::cli::{CliError, CliResult, Context, Exit, print_json, print_line};
+use super::not_the_same;
+use crate::cli::{CliError, CliResult, Exit, print_json, print_line, write_json};
 use crate::experiment::{Data, Source, load, mean_and_std};
 use crate::plots::{self, LineChart, Marker, Series};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -8,7 +9,6 @@ use rayon::prelude::*;
 use saccade_engine::models::config::ClassifierConfig;
 use saccade_engine::models::sample::Sample;
 use saccade_engine::models::teacher::{Average, Course, Manner, Point, Timing, leave};
-use saccade_rosbags::write_atomic;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 
@@ -203,11 +203,11 @@ fn manners(args: &StabilityArgs) -> Vec<Manner> {
 pub fn run(args: &StabilityArgs) -> CliResult {
     let train = load(&args.train, args.interval_ms, None)?;
     let test = load(&args.test, args.interval_ms, Some(train.encoder.clone()))?;
-    if train.source.fingerprint == test.source.fingerprint {
-        return Err(CliError::failed(
-            "--train and --test hold the same samples; make the test set with another seed and --split test",
-        ));
-    }
+    not_the_same(
+        "--train",
+        &train.source.fingerprint,
+        &test.source.fingerprint,
+    )?;
     let results = measure(args, &train, &test)?;
     if let Some(folder) = &args.report {
         write_report(folder, &results)?;
@@ -359,9 +359,7 @@ fn write_report(folder: &Path, results: &Results) -> Result<(), CliError> {
         let chart = with_label_chart(first, results.course.taught);
         plots::save(&chart, &folder.join("with_label.png"))?;
     }
-    let path = folder.join("stability.json");
-    write_atomic(&path, &serde_json::to_vec_pretty(results)?)
-        .context(format!("writing {}", path.display()))
+    write_json(results, &folder.join("stability.json"))
 }
 
 fn chart(title: String, taught: usize, series: Vec<Series>) -> LineChart {

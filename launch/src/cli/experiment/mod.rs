@@ -4,7 +4,7 @@ mod charts;
 mod compare;
 mod learn;
 
-use super::{CliError, CliResult, Context, Exit, print_json, print_line};
+use super::{CliError, CliResult, Context, Exit, print_json, print_line, write_json};
 use crate::plots;
 use clap::ValueEnum;
 use saccade_engine::experiments::{
@@ -12,7 +12,6 @@ use saccade_engine::experiments::{
 };
 use saccade_engine::learning::error_neurons::ErrorNeuronParams;
 use saccade_engine::learning::rule::Rule;
-use saccade_rosbags::write_atomic;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 
@@ -239,10 +238,7 @@ fn one(task: Task, args: &RunArgs) -> CliResult {
 
 /// Writes `curves.json`.
 fn write(document: &impl Serialize, folder: &Path) -> Result<(), CliError> {
-    std::fs::create_dir_all(folder).context(format!("making {}", folder.display()))?;
-    let path = folder.join("curves.json");
-    write_atomic(&path, &serde_json::to_vec_pretty(document)?)
-        .context(format!("writing {}", path.display()))
+    write_json(document, &folder.join("curves.json"))
 }
 
 /// Prints the document or its lines.
