@@ -318,7 +318,7 @@ impl Reader {
             .unwrap_or_default();
         let width = dataset.element_size().map_err(hdf5(place))?;
         let chunk = product(width, &chunk).filter(|&bytes| bytes <= MAX_CHUNK);
-        let (Some(numbers), Some(_)) = (numbers, chunk) else {
+        let Some(numbers) = numbers else {
             return wrong(
                 place,
                 format!(
@@ -326,6 +326,12 @@ impl Reader {
                 ),
             );
         };
+        if chunk.is_none() {
+            return wrong(
+                place,
+                format!("has chunks of more than {MAX_CHUNK} bytes; write it in smaller ones"),
+            );
+        }
         self.numbers -= numbers;
         Ok(())
     }

@@ -313,3 +313,55 @@ fn path_integration_is_reported_with_pictures() {
     let said = text(&out.stderr);
     assert!(said.contains("noise.tl") && said.contains("NaN"), "{said}");
 }
+
+#[test]
+fn a_class_is_taught_live_if_the_scenes_show_it() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let weights = saccade_tests::repository("launch/weights/grasp.safetensors");
+    let weights = weights.to_str().expect("a path of text");
+    saccade_tests::bars(&folder.path().join("lesson.mcap"), 12, 0);
+    saccade_tests::bars(&folder.path().join("test.mcap"), 8, 4);
+    let eval = |more: &[&str]| {
+        let common = ["eval", "live-class", "--lesson", "lesson.mcap"];
+        let args = [&common[..], &["--weights", weights, "--json"], more].concat();
+        saccade(folder.path(), &args)
+    };
+    let taught = eval(&[
+        "--test",
+        "test.mcap",
+        "--label",
+        "pen",
+        "--presentations",
+        "2",
+    ]);
+    assert_eq!(taught.status.code(), Some(0), "{}", text(&taught.stderr));
+    let results: serde_json::Value = serde_json::from_slice(&taught.stdout).expect("JSON");
+    assert_eq!(
+        (&results["told"], &results["dropped"]),
+        (&2.into(), &0.into())
+    );
+    for (class, row) in (0..4).zip(results["confusion"].as_array().expect("rows")) {
+        let scenes: u64 = row
+            .as_array()
+            .expect("counts")
+            .iter()
+            .filter_map(|n| n.as_u64())
+            .sum();
+        assert_eq!(scenes, 2, "class {class}: {results}");
+    }
+    for (more, part) in [
+        (["--test", "test.mcap"], "no scene shows 'mug'"),
+        (
+            ["--test", "lesson.mcap"],
+            "--lesson and --test hold the same samples",
+        ),
+    ] {
+        let refused = eval(&more);
+        assert_eq!(refused.status.code(), Some(1));
+        assert!(
+            text(&refused.stderr).contains(part),
+            "{}",
+            text(&refused.stderr)
+        );
+    }
+}

@@ -64,7 +64,7 @@ enum Command {
     Dataset(dataset::DatasetArgs),
     /// Train a network on a data set.
     Train(train::TrainArgs),
-    /// Evaluate trained weights on a data set.
+    /// How good networks are, what they stand, and what they keep.
     Eval(eval::EvalArgs),
     /// Trained weights: what they are, and to and from NIR.
     Weights(weights::WeightsArgs),

@@ -101,8 +101,8 @@ pub(super) fn fill(
         .map_err(|e| PlotError::drawing("rectangle", e))
 }
 
-/// Draws a title on the left and a legend on the right (below the title where
-/// both do not fit on one line) and returns the area that is left.
+/// Draws a title on the left and a legend on the right (below the title, on as many
+/// lines as it takes, where both do not fit on one) and returns the area that is left.
 pub(super) fn frame<'a>(
     area: &Area<'a>,
     title: &str,
@@ -132,7 +132,11 @@ pub(super) fn frame<'a>(
     } else {
         (left, px(43))
     };
+    let mut y = y;
     for ((name, color), step) in legend.iter().zip(widths) {
+        if x > left && x + step > width as i32 {
+            (x, y) = (left, y + px(20));
+        }
         fill(
             area,
             (x, y - px(2)),
@@ -143,7 +147,7 @@ pub(super) fn frame<'a>(
         write(area, name, &style, (x + swatch + gap, y))?;
         x += step;
     }
-    let (_, rest) = area.split_vertically(if one_line { px(36) } else { px(56) });
+    let (_, rest) = area.split_vertically(if one_line { px(36) } else { y + px(13) });
     Ok(rest)
 }
 

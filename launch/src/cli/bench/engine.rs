@@ -49,7 +49,7 @@ pub struct EngineArgs {
     #[arg(long, value_name = "PYTHON")]
     nest: Option<PathBuf>,
     /// Measure instead how cost grows with neurons, synapses and rate.
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["net", "optimizer", "rate", "nest"])]
     scaling: bool,
     /// One JSON document on stdout.
     #[arg(long)]

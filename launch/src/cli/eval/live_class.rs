@@ -72,8 +72,10 @@ struct Results {
     /// Test decisions after the lesson: row = truth, column = decision.
     confusion: Vec<Vec<u64>>,
     confusion_before: Vec<Vec<u64>>,
-    /// Longest the classifier needed for one input, in the run with the lesson.
+    /// What the classifier's inputs took in all, by the wall clock, in the run with the
+    /// lesson.
     classifier_seconds: f64,
+    /// Of both runs.
     late_ticks: u64,
     dropped: u64,
 }
@@ -147,10 +149,22 @@ pub fn run(args: &LiveClassArgs) -> CliResult {
     };
     let (of_lesson, of_test) = (fingerprint(&args.lesson)?, fingerprint(&args.test)?);
     not_the_same("--lesson", &of_lesson, &of_test)?;
-    let (before, _) = show(args, None)?;
+    for path in [&args.lesson, &args.test] {
+        has_label(path, &args.label)?;
+    }
+    let (before, first) = show(args, None)?;
     let (during, report) = show(args, Some(&args.lesson))?;
     let after = &during[during.len().saturating_sub(before.len())..];
-    let mut results = compare(args, &before, after, &report);
+    let mut results = compare(args, &before, after);
+    results.classifier_seconds = report
+        .node_seconds
+        .get("/eprop_classifier")
+        .copied()
+        .unwrap_or(0.0);
+    for run in [&first, &report] {
+        results.late_ticks += run.late_ticks.values().sum::<u64>();
+        results.dropped += run.dropped.values().sum::<u64>();
+    }
     results.told = during.iter().filter(|s| s.told).count() as u64;
     results.lesson_fingerprint = of_lesson;
     results.test_fingerprint = of_test;
@@ -161,7 +175,24 @@ pub fn run(args: &LiveClassArgs) -> CliResult {
         true => print_json(&results)?,
         false => print_line(text(&results))?,
     }
-    Ok(Exit::Success)
+    Ok(match first.lost_data() || report.lost_data() {
+        true => Exit::LostData,
+        false => Exit::Success,
+    })
+}
+
+/// Refuses a data set in which no scene shows what is to be taught.
+fn has_label(path: &Path, label: &str) -> Result<(), CliError> {
+    for sample in Dataset::open(path)? {
+        if sample?.label == label {
+            return Ok(());
+        }
+    }
+    Err(CliError::failed(format!(
+        "{}: no scene shows '{label}'; `saccade dataset info` lists the classes, `saccade \
+         dataset make --classes` makes others",
+        path.display()
+    )))
 }
 
 /// Shows lesson and test to the nodes; what they were and were taken for.
@@ -217,7 +248,7 @@ fn show(args: &LiveClassArgs, lesson: Option<&Path>) -> Result<(Vec<Seen>, RunRe
     Ok((std::mem::take(&mut notes.seen), report))
 }
 
-fn compare(args: &LiveClassArgs, before: &[Seen], after: &[Seen], report: &RunReport) -> Results {
+fn compare(args: &LiveClassArgs, before: &[Seen], after: &[Seen]) -> Results {
     let mut names: Vec<String> = Vec::new();
     let known = saccade_msgs::CLASSES.iter().map(|c| (*c).to_owned());
     for name in known
@@ -277,13 +308,9 @@ fn compare(args: &LiveClassArgs, before: &[Seen], after: &[Seen], report: &RunRe
         confusion: last,
         confusion_before: first,
         classes,
-        classifier_seconds: report
-            .node_seconds
-            .get("/eprop_classifier")
-            .copied()
-            .unwrap_or(0.0),
-        late_ticks: report.late_ticks.values().sum(),
-        dropped: report.dropped.values().sum(),
+        classifier_seconds: 0.0,
+        late_ticks: 0,
+        dropped: 0,
     }
 }
 
@@ -333,7 +360,7 @@ fn text(r: &Results) -> String {
         let cells: String = row.iter().map(|n| format!("{n:>12}")).collect();
         lines.push(format!("  {:<12}{cells}", class.name));
     }
-    if r.realtime {
+    if r.realtime || r.dropped > 0 {
         lines.push(format!(
             "late ticks {}, messages dropped {}",
             r.late_ticks, r.dropped

@@ -423,6 +423,17 @@ mod tests {
     use crate::experiment::tests::encoder;
     use saccade_tests::bars;
 
+    /// The figures of a way's line in each of the two tables.
+    fn printed(text: &str, name: &str) -> Vec<Vec<String>> {
+        let head = format!("  {name:<33} ");
+        let figures = |line: &str| -> Vec<String> {
+            let words = line.split_whitespace().map(str::to_owned);
+            words.filter(|word| word.parse::<f64>().is_ok()).collect()
+        };
+        let lines = text.lines().filter_map(|line| line.strip_prefix(&head));
+        lines.map(figures).collect()
+    }
+
     /// Whether the ways differ as they should is tested in the engine; here, that the
     /// figures printed are those measured.
     #[test]
@@ -456,7 +467,29 @@ mod tests {
                 let looks = way.epochs[1].held_out.iter().copied();
                 looks.fold(f64::INFINITY, f64::min)
             });
-            assert!(text(&results).contains(&way.manner.name));
+            let s = &way.summary;
+            let percent = |x: f64| format!("{:.1}", 100.0 * x);
+            let lines = printed(&text(&results), &way.manner.name);
+            let with = [
+                s.during,
+                s.before,
+                s.again,
+                s.held_out,
+                s.held_out_std,
+                s.held_out_lowest,
+                s.pull,
+            ];
+            assert_eq!(lines[0], with.map(percent));
+            let alone = [
+                s.again_at_leave,
+                s.again_alone,
+                s.held_out_at_leave,
+                s.held_out_alone,
+                s.held_out_alone_lowest,
+                s.moved,
+            ];
+            let rates = [s.rate_hz_at_leave, s.rate_hz_alone].map(|x| format!("{x:.1}"));
+            assert_eq!(lines[1], [&alone.map(percent)[..], &rates[..]].concat());
         }
         write_report(folder.path(), &results).expect("written");
         assert!(folder.path().join("stability.png").exists());
