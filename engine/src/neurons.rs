@@ -61,7 +61,8 @@ pub enum Reset {
     /// In the step of the spike, after step 5 (NEST's `eprop_iaf`).
     AtOnce,
     /// The potential itself returns to 0 then, whatever it was (the LIF of NIR). The
-    /// surrogate gradient is piecewise linear.
+    /// surrogate gradient is piecewise linear. Learning takes no notice of it: an
+    /// eligibility decays with the membrane as if nothing had been reset.
     ToZero,
 }
 

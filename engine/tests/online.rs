@@ -208,6 +208,58 @@ fn lazy_rows_are_every_synapse_in_every_tick() {
     }
 }
 
+/// Weights keep within their bounds also where the readout's shrink by themselves, and
+/// where a trace of an adapting neuron can grow.
+#[test]
+fn weights_stay_within_their_bounds() {
+    let topology = Topology {
+        n_in: 9,
+        n_lif: 0,
+        n_alif: 6,
+        n_out: 1,
+    };
+    let unsteady = NeuronParams {
+        beta: 5.0,
+        psi_height: 0.5,
+        ..params()
+    };
+    for (neurons, feedback, bounds, eta) in [
+        (
+            params(),
+            Feedback::Adaptive { decay: 1e-2 },
+            (0.0, 1.0),
+            1e-3,
+        ),
+        (unsteady, Feedback::Random, (-0.5, 1.0), 0.05),
+    ] {
+        let config = OnlineConfig {
+            optimizer: OptimizerConfig::Sgd { eta },
+            bounds,
+            feedback,
+            ..OnlineConfig::default()
+        };
+        let mut network = network(topology, &neurons, 3);
+        network.weights.w_in.iter_mut().for_each(|w| *w = w.abs());
+        network.weights.w_out.iter_mut().for_each(|w| *w = w.abs());
+        let mut online = Online::new(network, &config).unwrap();
+        let mut rng = ChaCha8Rng::seed_from_u64(5);
+        let mut fired = 0;
+        for tick in 0..3000 {
+            let inputs: Vec<u32> = (0..9).filter(|_| rng.random_bool(0.1)).collect();
+            online.tick(&inputs).unwrap();
+            fired += online.fired().len();
+            online.learn(Some(&[1.0]));
+            if tick % 50 == 0 {
+                online.settle();
+                for w in online.network().weights.parts().into_iter().flatten() {
+                    assert!((bounds.0..=bounds.1).contains(w), "tick {tick}: {w}");
+                }
+            }
+        }
+        assert!(fired > 50, "a silent network tests nothing: {fired}");
+    }
+}
+
 /// Looking at the weights on the way changes no bit of what comes after.
 #[test]
 fn settling_changes_nothing() {

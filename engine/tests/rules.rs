@@ -2,7 +2,7 @@
 //! the labels shuffled, or with nothing fed back to the recurrent neurons, it does not.
 
 use saccade_engine::experiments::{
-    DelayedRecall, Experiment, Problem, RandomManifold, Sequence, YinYang,
+    DelayedRecall, Experiment, Problem, RandomManifold, Sequence, Target, YinYang,
 };
 use saccade_engine::learning::bptt::Paths;
 use saccade_engine::learning::error_neurons::ErrorNeuronParams;
@@ -67,6 +67,23 @@ fn yin_yang_is_learnt_by_every_rule() {
     }
     assert!(right(Rule::Eprop, With::NoFeedback) < 0.7);
     assert!(right(Rule::Eprop, With::ShuffledLabels) < 0.5);
+}
+
+/// A network that says nothing is right by chance, not always.
+#[test]
+fn a_silent_network_decides_for_the_first_class() {
+    let problem = YinYang::new(1, 32);
+    let mut task = problem.task().clone();
+    task.weights
+        .parts_mut()
+        .into_iter()
+        .for_each(|part| part.fill(0.0));
+    let mut experiment = Experiment::<f32>::with_rule(&task, Rule::Eprop).expect("a task");
+    let answers = experiment.evaluate(problem.held_out()).expect("answers");
+    let first = |s: &&Sequence| matches!(s.target, Target::Class(0));
+    let share = problem.held_out().iter().filter(first).count();
+    assert!(share > 0 && share < answers.sequences);
+    assert_eq!(answers.right, share);
 }
 
 /// eRBP takes longer.

@@ -245,7 +245,7 @@ pub fn train_on(
     };
     let (samples, training) = (&data.samples, &setup.training);
     let trainer = checkpoint::run(samples, &config, training, seed, kept, heard)?;
-    let (mut classifier, report) = trainer.finish()?;
+    let (mut classifier, report) = trainer.finish();
     let mut provenance = classifier.provenance().clone();
     provenance.encoder = serde_json::to_string(&data.encoder).map_err(ExperimentError::Encoder)?;
     provenance

@@ -40,7 +40,7 @@ use crate::learning::loss;
 use crate::learning::optimizer::{Optimizer, OptimizerConfig};
 use crate::learning::rule::{Learner, Rule};
 use crate::network::{Interval, Network, Topology, Weights};
-use crate::neurons::NeuronParams;
+use crate::neurons::{NeuronParams, Reset};
 use crate::real::Real;
 use crate::simd::add_scaled;
 
@@ -160,6 +160,13 @@ impl<R: Real> Experiment<R> {
     pub fn with_rule(task: &Task, rule: Rule) -> Result<Self> {
         rule.validate()?;
         task.neurons.validate()?;
+        if matches!(rule, Rule::Bptt(_)) && task.neurons.reset == Reset::ToZero {
+            return Err(Error::Parameter {
+                name: "neurons.reset".to_owned(),
+                value: "ToZero".to_owned(),
+                range: "Late or AtOnce with BPTT".to_owned(),
+            });
+        }
         task.eprop.validate()?;
         task.feedback_kind.validate()?;
         let mut network = Network::new(task.topology, &task.neurons);
@@ -405,7 +412,7 @@ impl<R: Real> Desk<R> {
             after(&self.interval);
         }
         if let Target::Class(class) = sequence.target {
-            run.right = mean_softmax.iter().all(|&p| p <= mean_softmax[class]);
+            run.right = loss::first_largest(&mean_softmax) == class;
         }
         run.spikes = self.interval.spikes().all().len();
         run.ticks = ticks;

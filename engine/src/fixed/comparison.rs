@@ -6,6 +6,7 @@ use serde::Serialize;
 use super::number::to_f64;
 use super::{FixedNetwork, FixedState};
 use crate::error::Result;
+use crate::learning::loss::first_largest;
 use crate::models::classifier::Classifier;
 use crate::models::sample::{Sample, validate};
 use crate::network::Interval;
@@ -131,15 +132,4 @@ fn run(
     outcome.classes = [first_largest(&evidence), first_largest(&evidence_fixed)];
     outcome.saturated = state.saturated() - before;
     outcome
-}
-
-/// The first of the largest, as the classifier decides.
-fn first_largest<T: PartialOrd>(values: &[T]) -> usize {
-    let mut best = 0;
-    for (k, value) in values.iter().enumerate() {
-        if *value > values[best] {
-            best = k;
-        }
-    }
-    best
 }

@@ -184,6 +184,8 @@ fn potentials_stay_within_the_derived_bound() {
     let [e_in, e_rec, _] = fixed.exponents();
     let mut rng = ChaCha8Rng::seed_from_u64(8);
     let (mut v, mut a, mut z) = (vec![0.0; n], vec![0.0; n], vec![0.0; n]);
+    let t_ref = (neuron.t_ref_ms / neuron.dt_ms).round() as u32;
+    let mut refractory = vec![0_u32; n];
     let (mut bound, mut a_bound, mut worst, mut spikes) = (0.0, 0.0, 0.0_f64, 0);
     for s in 0..400 {
         let inputs: Vec<u32> = (0..60).filter(|_| rng.random::<f64>() < 0.05).collect();
@@ -212,6 +214,13 @@ fn potentials_stay_within_the_derived_bound() {
             let spike = state.fired().contains(&(j as u32));
             let doubt = bound + beta * a_bound + 2.0 * u;
             assert!(!spike || margin >= -doubt, "tick {s}: fired at {margin}");
+            let left = refractory[j].saturating_sub(1);
+            let held = left > 0;
+            assert!(
+                spike || held || margin <= doubt,
+                "tick {s}: silent at {margin}"
+            );
+            refractory[j] = if spike { t_ref } else { left };
             z[j] = f64::from(u8::from(spike));
         }
         spikes += state.fired().len();

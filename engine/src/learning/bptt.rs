@@ -17,7 +17,8 @@
 //! ```
 //!
 //! `C_j / P` is the derivative of the loss by the potential. `late` and `at_once` are
-//! what a spike takes off the potential ([`crate::neurons::Reset`]). The path through the
+//! what a spike takes off the potential ([`crate::neurons::Reset`]; a reset to 0, whose
+//! derivative would need the potential, is refused). The path through the
 //! refractory time has no derivative and is left out, as everywhere. With both paths
 //! detached this is e-prop with symmetric feedback, up to its factor `1 - kappa` for `Po`.
 //!

@@ -43,6 +43,17 @@ pub fn squared_error<R: Real>(y: &[R], target: &[R], error: &mut [R]) -> f64 {
     0.5 * sum / y.len() as f64
 }
 
+/// The first of the largest: the class that is decided for.
+pub fn first_largest<T: PartialOrd>(values: &[T]) -> usize {
+    let mut best = 0;
+    for (k, value) in values.iter().enumerate() {
+        if *value > values[best] {
+            best = k;
+        }
+    }
+    best
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -23,7 +23,8 @@ pub struct Augment {
     pub flip_vertical: bool,
     /// Largest share of spikes left out; the share is drawn per presentation.
     pub drop: f64,
-    /// Largest displacement of a spike in time, in ticks.
+    /// Largest displacement of a spike in time, in ticks. Two spikes of an input that
+    /// come into one tick by it count as two.
     pub jitter_ticks: u16,
     /// Largest common delay of all spikes, in ticks.
     pub delay_ticks: u16,

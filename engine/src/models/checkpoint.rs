@@ -209,8 +209,9 @@ impl<'a> Trainer<'a> {
         }
         trainer.progress = progress(&file, &found, training.epochs)?;
         let batches = trainer.batches();
-        let steps = (found.epochs * batches + found.batches) as u64;
-        if found.batches >= batches || steps != found.steps {
+        let steps = found.epochs.checked_mul(batches);
+        let steps = steps.and_then(|n| n.checked_add(found.batches));
+        if found.batches >= batches || steps.map(|n| n as u64) != Some(found.steps) {
             return Err(Error::Checkpoint(format!(
                 "{} steps after {} epochs and {} batches of {batches}",
                 found.steps, found.epochs, found.batches
@@ -370,7 +371,7 @@ mod tests {
         while trainer.epoch() < epochs {
             trainer.step().unwrap();
         }
-        let (classifier, report) = trainer.finish().unwrap();
+        let (classifier, report) = trainer.finish();
         (classifier.to_bytes().unwrap(), report.epochs)
     }
 
@@ -386,7 +387,9 @@ mod tests {
         let mut raw = adam.clone();
         raw.1.initial_rate_hz = None;
         raw.1.held_out = 0.0;
-        for (config, training) in [adam, sgd, raw] {
+        let mut adaptive = adam.clone();
+        adaptive.0.feedback = Feedback::Adaptive { decay: 0.01 };
+        for (config, training) in [adam, sgd, raw, adaptive] {
             let begin = || Trainer::new(&samples, &config, &training, 9).unwrap();
             let straight = finished(begin(), training.epochs);
             let mut trainer = begin();

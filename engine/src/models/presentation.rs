@@ -62,12 +62,7 @@ impl Presentation {
 
     /// The decision by the evidence so far.
     pub(super) fn decision(&self, sharpness: f64) -> Decision {
-        let mut best = 0;
-        for (k, &e) in self.evidence.iter().enumerate() {
-            if e > self.evidence[best] {
-                best = k;
-            }
-        }
+        let best = loss::first_largest(&self.evidence);
         let (top, factor) = (self.evidence[best], self.per_tick(sharpness));
         // The best class has the exponent 0: its probability is 1 over the sum.
         let odds = self.evidence.iter().map(|&e| ((e - top) * factor).exp());

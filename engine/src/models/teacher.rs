@@ -23,7 +23,7 @@ use super::evaluation::Judge;
 use super::presentation::Presentation;
 use super::sample::{Sample, validate};
 use super::training::{follow, scale_to_rate};
-use crate::error::{Result, check, check_count};
+use crate::error::{Error, Result, check, check_count};
 use crate::learning::eprop::Adjoint;
 use crate::learning::loss;
 use crate::learning::online::{Online, OnlineConfig};
@@ -83,6 +83,26 @@ pub struct Manner {
     pub learning_rate: f64,
 }
 
+impl Manner {
+    /// Refuses what changes in every tick have not.
+    fn validate(&self) -> Result<()> {
+        let per_tick = self.timing == Timing::Tick;
+        let wanted = [
+            ("goes_on", !self.goes_on),
+            ("annealed", self.annealed),
+            ("average", self.average == Average::Learns),
+        ];
+        match wanted.into_iter().find(|(_, other)| per_tick && *other) {
+            None => Ok(()),
+            Some((name, _)) => Err(Error::Parameter {
+                name: format!("{name} of '{}'", self.name),
+                value: "other than for changes in every tick".to_owned(),
+                range: "going on, not annealed, no average that learns".to_owned(),
+            }),
+        }
+    }
+}
+
 /// How long, and from which seed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Course {
@@ -90,7 +110,7 @@ pub struct Course {
     pub taught: usize,
     /// Epochs after that without.
     pub alone: usize,
-    /// Times per epoch at which the held-out samples are put to the network.
+    /// Times per epoch, at most, at which the held-out samples are put to the network.
     pub looks: usize,
     /// Seed of initial weights and orders.
     pub seed: u64,
@@ -139,6 +159,7 @@ pub fn leave(
     check_count("alone", course.alone, 0, 100_000)?;
     check_count("looks", course.looks, 1, samples.len().max(1))?;
     check("c_reg", manner.c_reg, 0.0, 1e9)?;
+    manner.validate()?;
     validate(samples, config)?;
     validate(held_out, config)?;
     let mut pupil = Pupil::new(samples, config, manner, course)?;
@@ -339,7 +360,7 @@ impl<'a> Pupil<'a> {
                     }
                     online.learn(label.map(|_| &error[..]));
                 }
-                let decided = best(evidence);
+                let decided = loss::first_largest(evidence);
                 for _ in 0..PAUSE_TICKS {
                     online.tick(&[])?;
                     online.learn(None);
@@ -407,16 +428,6 @@ impl ByPresentation {
         }
         Ok(())
     }
-}
-
-fn best(evidence: &[f32]) -> usize {
-    let mut best = 0;
-    for (k, e) in evidence.iter().enumerate() {
-        if *e > evidence[best] {
-            best = k;
-        }
-    }
-    best
 }
 
 /// `|a - b| / |b|` over all weights.

@@ -145,7 +145,7 @@ pub fn train(
             break;
         }
     }
-    trainer.finish()
+    Ok(trainer.finish())
 }
 
 /// A training in progress.
@@ -315,9 +315,10 @@ impl<'a> Trainer<'a> {
                 add_scaled(sum, 1.0, part);
             }
         }
-        let weights = &mut self.classifier.network_mut().weights;
+        let feedback = self.classifier.config().feedback;
+        let network = self.classifier.network_mut();
         self.optimizer
-            .step(weights, &first[0].gradients, batch.len(), rate)?;
+            .update(network, feedback, &first[0].gradients, batch.len(), rate)?;
         self.update_average();
         let mut sum = Tally::default();
         tallies.iter().for_each(|t| sum.add(t));
@@ -345,10 +346,7 @@ impl<'a> Trainer<'a> {
 
     /// Takes the averaged weights, fits the sharpness of the decision to the samples
     /// held out (to the others where there are none) and hands the classifier out.
-    ///
-    /// # Errors
-    /// [`Error::Format`] where the training's summary cannot be written.
-    pub fn finish(mut self) -> Result<(Classifier, TrainReport)> {
+    pub fn finish(mut self) -> (Classifier, TrainReport) {
         self.classifier.network_mut().weights = self.average.clone();
         let chosen = if self.held_out.is_empty() {
             &self.learning
@@ -378,7 +376,7 @@ impl<'a> Trainer<'a> {
             dataset_fingerprint: fingerprint(self.samples),
             training: training.to_string(),
         });
-        Ok((self.classifier, report))
+        (self.classifier, report)
     }
 }
 

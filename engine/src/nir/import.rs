@@ -230,12 +230,16 @@ fn assemble(
     weights: [Vec<f64>; 3],
     feedback: Option<Vec<f32>>,
     provenance: Provenance,
-) -> Classifier {
+) -> Result<Classifier> {
+    let mut numbers = weights.iter().flatten();
+    if let Some(w) = numbers.find(|w| !(**w as f32).is_finite()) {
+        return Err(wrong("weights", format!("{w} is too large for 32 bits")));
+    }
     let mut network = Network::new(config.topology(), &config.neuron);
     let [w_in, w_rec, w_out] = weights.map(|w| w.into_iter().map(|w| w as f32).collect());
     network.weights = Weights { w_in, w_rec, w_out };
     network.feedback = feedback;
-    Classifier::from_network(config, network, provenance)
+    Ok(Classifier::from_network(config, network, provenance))
 }
 
 /// A graph of ours: the configuration out of the metadata, which must agree with the
@@ -275,10 +279,15 @@ fn ours(graph: &Graph, roles: &Roles<'_>, document: &str) -> Result<Classifier> 
         _ => {
             let shape = [t.n_out, t.n_rec()];
             let found = array(&graph.metadata, "metadata", FEEDBACK, &shape)?;
-            Some(found.values.iter().map(|&b| b as f32).collect())
+            let numbers: Vec<f32> = found.values.iter().map(|&b| b as f32).collect();
+            if !numbers.iter().all(|b| b.is_finite()) {
+                let what = "holds a number that is too large for 32 bits".to_owned();
+                return Err(wrong(format!("metadata {FEEDBACK}"), what));
+            }
+            Some(numbers)
         }
     };
-    Ok(assemble(config, weights, feedback, document.provenance))
+    assemble(config, weights, feedback, document.provenance)
 }
 
 /// Any other graph, by NIR's equations.
@@ -328,11 +337,8 @@ fn foreign(graph: &Graph, roles: &Roles<'_>, dt_ms: f64) -> Result<Classifier> {
         for row in part.chunks_mut(factor.len().max(1)) {
             row.iter_mut().zip(factor).for_each(|(w, f)| *w *= f);
         }
-        if let Some(w) = part.iter().find(|w| !(**w as f32).is_finite()) {
-            return Err(wrong("weights", format!("{w} is too large for 32 bits")));
-        }
     }
-    Ok(assemble(config, weights, None, Provenance::default()))
+    assemble(config, weights, None, Provenance::default())
 }
 
 fn all_equal(

@@ -184,8 +184,8 @@ impl<R: Real> Online<R> {
         self
     }
 
-    /// One tick with these input spikes; the error of the tick before is zero if it
-    /// was never given.
+    /// One tick with these input spikes, each input at most once; the error of the tick
+    /// before is zero if it was never given.
     ///
     /// # Errors
     /// [`Error::InputOutOfRange`]; nothing has happened then.
@@ -275,6 +275,9 @@ impl<R: Real> Online<R> {
             self.synapses[2].all_due(2, end, &mut self.due);
             self.catch_up(end);
             feedback.follow(&mut self.network, &self.before);
+            if matches!(feedback, Feedback::Adaptive { .. }) {
+                self.synapses[2].remeasure();
+            }
         }
     }
 

@@ -68,7 +68,11 @@ impl<R: Real> Rule<R> {
 
 /// Limits of `|ebar|`, `|rbar|` and `zbarO`: sums of geometric series.
 fn caps<R: Real>(d: &Dynamics<R>, beta: f64, config: &OnlineConfig) -> [f64; 3] {
-    let series = |first: f64, decay: f64| first / (1.0 - decay);
+    // Without bound where it does not decay: then no span is crossed within bounds.
+    let series = |first: f64, decay: f64| match decay < 1.0 {
+        true => first / (1.0 - decay),
+        false => f64::INFINITY,
+    };
     let height = d.psi_height.to_f64();
     let zbar = series(d.p.to_f64(), d.alpha.to_f64());
     // eps = (rho - beta psi) eps + psi zbar with psi between 0 and its height.

@@ -190,6 +190,11 @@ impl<R: Real> Synapses<R> {
         }
     }
 
+    /// The weights have changed from outside: what room they have is measured anew.
+    pub(super) fn remeasure(&mut self) {
+        self.rows.iter_mut().for_each(|row| row.room = 0.0);
+    }
+
     /// Row `i` is no longer due; whether it learns from all of the ticks it is behind.
     pub(super) fn take_up(&mut self, i: usize, ticks: u64) -> bool {
         self.rows[i].due = false;
