@@ -5,7 +5,7 @@
 //! function of its inputs. The embedded world is left out: its part is played
 //! by the recording.
 
-use crate::graph::Graph;
+use crate::graph::{Graph, Instance};
 use crate::host::{HostError, NodeSpec};
 use crate::interface::Interface;
 use crate::node::{GoalStatus, Input, Output};
@@ -16,7 +16,7 @@ use crate::slot::Slot;
 use saccade_msgs::saccade_msgs::{Exchange, InputLog};
 use saccade_msgs::{from_cdr, std_msgs};
 use saccade_rosbags::BagReader;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 
 /// How a replay compares with its recording.
@@ -28,14 +28,26 @@ pub struct ReplayReport {
     pub equal: BTreeMap<String, u64>,
     /// Outputs that differ or were not in the recording, by topic.
     pub different: BTreeMap<String, u64>,
+    /// What the recording has of these nodes and they did not say again, by topic.
+    pub missing: BTreeMap<String, u64>,
     /// The first difference, for the eye.
     pub first_difference: Option<String>,
 }
 
 impl ReplayReport {
-    /// Whether every output equals its recording, and there was at least one.
+    /// Whether every output equals its recording, and there was at least one, and the
+    /// recording holds no other.
     pub fn identical(&self) -> bool {
-        self.different.is_empty() && self.equal.values().any(|n| *n > 0)
+        self.different.is_empty() && self.missing.is_empty() && self.equal.values().any(|n| *n > 0)
+    }
+
+    fn miss(&mut self, name: &str, count: usize) {
+        if count == 0 {
+            return;
+        }
+        *self.missing.entry(name.to_owned()).or_default() += count as u64;
+        self.first_difference
+            .get_or_insert_with(|| format!("{name}: {count} of the recording are not said again"));
     }
 
     fn compare(&mut self, name: &str, at_ns: i64, new: &[u8], recorded: Option<&[u8]>) {
@@ -79,19 +91,90 @@ pub fn run(path: &Path) -> Result<ReplayReport, HostError> {
     let recording = Recording::read(path)?;
     let (graph, instances) = Graph::build(&recording.specs)?;
     let mut report = ReplayReport::default();
+    let mut said = Said::of(&recording, &graph, &instances);
     for (index, instance) in instances.into_iter().enumerate() {
-        if instance.interface.name != "embedded_world" {
+        if is_replayed(&instance) {
+            let slot = Slot::new(instance, 0);
             replay_node(
                 &graph,
                 index,
-                Slot::new(instance, 0),
+                slot,
                 &recording,
+                &mut said,
                 &mut report,
                 path,
             )?;
         }
     }
+    for (topic, left) in said.left {
+        report.miss(topic, left.len());
+    }
     Ok(report)
+}
+
+/// The recording plays the part of the embedded world.
+fn is_replayed(instance: &Instance) -> bool {
+    instance.interface.name != "embedded_world"
+}
+
+/// What a recording holds of the topics on which only replayed nodes publish.
+struct Said<'a> {
+    /// Numbers of the messages that nobody has said again yet.
+    left: BTreeMap<&'a str, BTreeSet<u32>>,
+    /// Where several nodes publish, whose messages are numbered together: the numbers by
+    /// what was said.
+    shared: HashMap<&'a str, HashMap<&'a [u8], Vec<u32>>>,
+}
+
+impl<'a> Said<'a> {
+    fn of(recording: &'a Recording, graph: &Graph, instances: &[Instance]) -> Self {
+        let mut publishers: HashMap<&str, (usize, bool)> = HashMap::new();
+        for (index, instance) in instances.iter().enumerate() {
+            for endpoint in instance.interface.publishers {
+                let Some(topic) = graph.publishes(index, endpoint.name) else {
+                    continue;
+                };
+                let entry = publishers.entry(&graph.topics[topic].name);
+                let (count, replayed) = entry.or_insert((0, true));
+                *count += 1;
+                *replayed &= is_replayed(instance);
+            }
+        }
+        let (mut left, mut shared) = (BTreeMap::new(), HashMap::new());
+        for ((topic, sequence), cdr) in &recording.messages {
+            let Some((count, replayed)) = publishers.get(topic.as_str()) else {
+                continue;
+            };
+            if *replayed {
+                let numbers: &mut BTreeSet<u32> = left.entry(topic.as_str()).or_default();
+                numbers.insert(*sequence);
+            }
+            if *count > 1 {
+                let by_bytes: &mut HashMap<&[u8], Vec<u32>> =
+                    shared.entry(topic.as_str()).or_default();
+                by_bytes.entry(cdr).or_default().push(*sequence);
+            }
+        }
+        Said { left, shared }
+    }
+
+    /// The number of what a node now says on a topic, its last one having been `last`.
+    /// Alone on it, it is the next; otherwise the first of equal bytes after that.
+    fn number(&mut self, topic: &str, last: u32, cdr: &[u8]) -> u32 {
+        let number = match self.shared.get_mut(topic) {
+            None => last + 1,
+            Some(by_bytes) => {
+                let numbers = by_bytes.get_mut(cdr).map_or(&mut [][..], Vec::as_mut_slice);
+                let later = numbers.iter_mut().filter(|n| **n > last);
+                // Taken: no other node has said this one.
+                later.min().map_or(u32::MAX, std::mem::take)
+            }
+        };
+        if let Some(left) = self.left.get_mut(topic) {
+            left.remove(&number);
+        }
+        number
+    }
 }
 
 fn replay_node(
@@ -99,12 +182,13 @@ fn replay_node(
     index: usize,
     mut slot: Slot,
     recording: &Recording,
+    said: &mut Said<'_>,
     report: &mut ReplayReport,
     path: &Path,
 ) -> Result<(), HostError> {
     let name = slot.instance.name.clone();
     let sent = recording.sent.get(&name).map_or(&[][..], Vec::as_slice);
-    let mut counters = HashMap::new();
+    let mut last_said = HashMap::new();
     let mut exchanged = 0;
     for log in recording.logs.get(&name).map_or(&[][..], Vec::as_slice) {
         for i in 0..log.now_ns.len() {
@@ -128,10 +212,14 @@ fn replay_node(
                             continue;
                         };
                         let topic = &graph.topics[topic].name;
-                        let sequence = counters.entry(topic.clone()).or_insert(0_u32);
-                        *sequence += 1;
-                        let old = recording.messages.get(&(topic.clone(), *sequence));
-                        report.compare(topic, now_ns, &payload.cdr(), old.map(Vec::as_slice));
+                        let last = last_said.entry(topic.clone()).or_insert(0_u32);
+                        let new = payload.cdr();
+                        let number = said.number(topic, *last, &new);
+                        let old = recording.messages.get(&(topic.clone(), number));
+                        if number < u32::MAX {
+                            *last = number;
+                        }
+                        report.compare(topic, now_ns, &new, old.map(Vec::as_slice));
                     }
                     output => {
                         let Some((_, input)) = graph.exchange(index, output) else {
@@ -152,6 +240,7 @@ fn replay_node(
             slot.recycle(outputs);
         }
     }
+    report.miss(recording::EXCHANGES, sent.len().saturating_sub(exchanged));
     report.inputs.insert(name, slot.inputs);
     Ok(())
 }

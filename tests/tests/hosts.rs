@@ -6,7 +6,7 @@ use std::path::Path;
 
 use saccade_msgs::saccade_msgs::Decision;
 use saccade_msgs::to_cdr;
-use saccade_nodes::{Health, RunOptions, RunReport, lockstep, realtime, replay};
+use saccade_nodes::{Health, NodeSpec, RunOptions, RunReport, lockstep, realtime, replay};
 use saccade_rosbags::{BagReader, McapWriter, RawMessage};
 use saccade_tests::{FATES, SPIKE_FATES, count, seeing_graph, sum};
 
@@ -124,12 +124,15 @@ fn a_recording_with_one_message_changed_does_not_replay() {
     let mut decision: Decision = one.decode(&path).unwrap();
     decision.class_id = (decision.class_id + 1) % 4;
     one.data = to_cdr(&decision);
-    let mut bag = McapWriter::create(&forged).unwrap();
-    for message in &recorded {
-        bag.write_raw(message).unwrap();
-    }
-    bag.finish().unwrap();
-    let report = replay::run(&forged).unwrap_or_else(|e| panic!("{e}"));
+    let forge = |messages: &[RawMessage]| {
+        let mut bag = McapWriter::create(&forged).unwrap();
+        for message in messages {
+            bag.write_raw(message).unwrap();
+        }
+        bag.finish().unwrap();
+        replay::run(&forged).unwrap_or_else(|e| panic!("{e}"))
+    };
+    let report = forge(&recorded);
     assert!(!report.identical());
     assert_eq!(report.different.get("/decision"), Some(&1), "{report:?}");
     assert!(
@@ -137,6 +140,33 @@ fn a_recording_with_one_message_changed_does_not_replay() {
             .first_difference
             .is_some_and(|d| d.contains("/decision"))
     );
+    // And where one decision more was recorded than the nodes make.
+    let mut recorded = messages(&path);
+    let last = recorded.iter().rfind(|m| m.topic() == "/decision");
+    let mut more = last.expect("a decision").clone();
+    more.sequence += 1;
+    recorded.push(more);
+    let report = forge(&recorded);
+    assert!(!report.identical() && report.different.is_empty());
+    assert_eq!(report.missing.get("/decision"), Some(&1), "{report:?}");
+}
+
+/// Their messages are numbered together.
+#[test]
+fn two_publishers_of_a_topic_replay() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("run.mcap");
+    let camera = |name: &str, seed: u64| NodeSpec {
+        name: name.into(),
+        ..NodeSpec::new("event_generator")
+            .parameter("seed", seed)
+            .parameter("rate", 0.1)
+    };
+    let specs = [camera("left", 1), camera("right", 2)];
+    lockstep::run(&specs, options(50, &path)).unwrap_or_else(|e| panic!("{e}"));
+    let report = replay::run(&path).unwrap_or_else(|e| panic!("{e}"));
+    assert!(report.identical(), "{report:?}");
+    assert!(report.equal["/events"] > 50, "{report:?}");
 }
 
 /// Every message was handled, dropped or left in its queue.

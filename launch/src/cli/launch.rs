@@ -406,6 +406,9 @@ fn run_replay(recording: &Path, json: bool) -> CliResult {
         for (topic, count) in &report.different {
             print_line(format!("    {topic}: {count} different"))?;
         }
+        for (topic, count) in &report.missing {
+            print_line(format!("    {topic}: {count} recorded and not said again"))?;
+        }
         if let Some(first) = &report.first_difference {
             print_line(format!("first difference: {first}"))?;
         }
