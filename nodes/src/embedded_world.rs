@@ -452,12 +452,15 @@ impl EmbeddedWorld {
             label,
             split,
         };
-        self.end_all_goals("the world was reset", ctx);
         match set_scene(&mut self.sim, &mut self.vision, &scene, self.seed) {
             Ok(()) => {
+                // Only now: a request that is refused changes nothing.
+                self.end_all_goals("the world was reset", ctx);
                 self.scene_seed = request.seed;
                 // The new scene is shown at once, not half a period later.
-                self.camera.due_ns = self.camera.due_ns.min(self.sim.now_ns());
+                if self.camera.due_ns < u64::MAX {
+                    self.camera.due_ns = self.camera.due_ns.min(self.sim.now_ns());
+                }
                 self.broken = None;
                 let label = self.sim.truth().class.clone();
                 randomise::Response {

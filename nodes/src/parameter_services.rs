@@ -190,6 +190,8 @@ pub(crate) fn schedule(
         };
         scheduled.push((change.after_ns, to, input));
     }
+    // Hosts take from the end: of changes at one moment, the first one given comes first.
+    scheduled.reverse();
     scheduled.sort_by_key(|s| std::cmp::Reverse(s.0));
     Ok(scheduled)
 }
@@ -315,6 +317,8 @@ mod tests {
         };
         vec![
             change(330, "polarity=on"),
+            // Of two changes at one moment the later one in the list holds.
+            change(250, "decimate=7"),
             change(250, "decimate=2"),
             change(300, "roi=9:9:999x9"),
         ]

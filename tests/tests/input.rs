@@ -421,5 +421,8 @@ fn goals_and_scenes_that_cannot_be_are_refused() {
         assert!(!answer.success, "{split} {label}");
         let named = if label.is_empty() { split } else { label };
         assert!(answer.message.contains(named), "{}", answer.message);
+        // The robot goes on, and so does its goal, which can be cancelled.
+        let ended = |o: &Output| matches!(o, Output::FinishGoal { .. });
+        assert!(!outputs.iter().any(ended), "a refused request ended a goal");
     }
 }

@@ -111,6 +111,10 @@ fn parameters_that_cannot_be() {
     assert_refused(&[spec], &["/dvs_ingest", "window", "65"]);
     let spec = NodeSpec::new("eprop_classifier").parameter("decide_after", 9.0);
     assert_refused(&[spec], &["decide_after", "9"]);
+    for interval in ["2", "0.0004"] {
+        let spec = NodeSpec::new("eprop_classifier").parameter("interval", interval);
+        assert_refused(&[spec], &["interval", interval]);
+    }
 }
 
 #[test]

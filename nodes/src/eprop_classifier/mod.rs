@@ -62,6 +62,15 @@ pub fn create(parameters: &Parameters) -> Result<Box<dyn Node>, NodeError> {
             config.max_ticks
         )));
     }
+    let interval = parameters.double("interval");
+    let interval_ticks = (interval * 1e3).round() as usize;
+    if interval_ticks > config.max_ticks || (interval > 0.0 && interval_ticks == 0) {
+        return Err(wrong(format!(
+            "parameter 'interval' = {interval} s is not from 1 to the {} ticks of 1 ms these \
+             weights were made for (0 waits for onsets)",
+            config.max_ticks
+        )));
+    }
     let learner = Learner::new(parameters, &classifier, !weights.is_empty()).map_err(wrong)?;
     Ok(Box::new(EpropClassifier {
         probabilities: vec![0.0; config.n_out],
@@ -71,7 +80,7 @@ pub fn create(parameters: &Parameters) -> Result<Box<dyn Node>, NodeError> {
         learner,
         decide_ticks,
         period_ticks: ((parameters.double("decision_period") * 1e3).round() as usize).max(1),
-        interval_ticks: (parameters.double("interval") * 1e3).round() as usize,
+        interval_ticks,
         queue: VecDeque::with_capacity(1 << 14),
         active: false,
         decided: false,
@@ -337,7 +346,10 @@ impl EpropClassifier {
         };
         if self.learner.names().len() > known {
             // The network starts anew with its new class, at the next onset.
-            self.active = false;
+            if std::mem::take(&mut self.active) && !self.decided {
+                let text = format!("saccade {} gets no decision: a class came in", self.saccade);
+                ctx.log(Level::Warn, text);
+            }
             self.probabilities.resize(known + 1, 0.0);
             let name = &label.label;
             ctx.log(Level::Info, format!("new class '{name}' ({known})"));
