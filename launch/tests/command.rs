@@ -349,6 +349,23 @@ fn a_class_is_taught_live_if_the_scenes_show_it() {
             .sum();
         assert_eq!(scenes, 2, "class {class}: {results}");
     }
+    let file = saccade_tests::repository("launch/live_class.launch.xml");
+    let arguments = ["lesson:=lesson.mcap", "test:=test.mcap", "label:=pen"];
+    let file = file.to_str().expect("a path of text");
+    let launch = [
+        &["launch", file, "presentations:=2", "--json"],
+        &arguments[..],
+    ]
+    .concat();
+    let launched = saccade(folder.path(), &launch);
+    let report: serde_json::Value = serde_json::from_slice(&launched.stdout).expect("JSON");
+    let ended = &report["run"]["host"]["ended"];
+    assert_eq!(
+        ended,
+        "15 saccades shown, 2 told",
+        "{}",
+        text(&launched.stderr)
+    );
     for (more, part) in [
         (["--test", "test.mcap"], "no scene shows 'mug'"),
         (
