@@ -71,6 +71,18 @@ pub enum CdrError {
         /// Bytes left.
         remaining: usize,
     },
+    /// More elements than the type allows.
+    #[error(
+        "{place}: a sequence before offset {offset} has {count} elements, and may have one; the message is corrupt or of another type"
+    )]
+    TooMany {
+        /// Where in the message.
+        place: Place,
+        /// Byte offset after the count.
+        offset: usize,
+        /// The declared count.
+        count: usize,
+    },
     /// A string is not UTF-8.
     #[error("{place}: the {len}-byte string at offset {offset} is not UTF-8")]
     NotUtf8 {

@@ -248,6 +248,43 @@ impl<T: Field> Field for Vec<T> {
     }
 }
 
+/// A sequence that is bounded to one.
+impl<T: Field> Field for Option<T> {
+    const MIN_SIZE: usize = 4;
+
+    fn ros_type() -> FieldType {
+        FieldType {
+            arity: Arity::AtMostOne,
+            ..T::ros_type()
+        }
+    }
+
+    fn zero() -> Self {
+        None
+    }
+
+    fn put(&self, w: &mut Writer) {
+        w.count(usize::from(self.is_some()));
+        T::put_slice(self.as_slice(), w);
+    }
+
+    fn get(r: &mut Reader<'_>) -> Result<Self, CdrError> {
+        let count = r.count(T::MIN_SIZE)?;
+        if count > 1 {
+            return Err(CdrError::TooMany {
+                place: r.place(),
+                offset: r.offset(),
+                count,
+            });
+        }
+        (count == 1).then(|| T::get(r)).transpose()
+    }
+
+    fn json(&self, out: &mut String) {
+        json_array(self.as_slice(), out);
+    }
+}
+
 impl<T: Field, const N: usize> Field for [T; N] {
     const MIN_SIZE: usize = N * T::MIN_SIZE;
 

@@ -75,6 +75,25 @@ pub trait Message: Clone + std::fmt::Debug + PartialEq + Default + Send + Sync +
     }
 }
 
+/// A message of any type, shared between those that know which.
+pub trait AnyMessage: std::any::Any + Send + Sync {
+    /// `package/msg/Name`.
+    fn type_name(&self) -> &'static str;
+
+    /// Appends the body to `w`.
+    fn encode_to(&self, w: &mut Writer);
+}
+
+impl<M: Message> AnyMessage for M {
+    fn type_name(&self) -> &'static str {
+        M::TYPE_NAME
+    }
+
+    fn encode_to(&self, w: &mut Writer) {
+        self.encode(w);
+    }
+}
+
 /// A message whose ROS 1 definition has the same fields, so that ROS 1 bags can
 /// hold it. (`std_msgs/Header`'s additional `seq` is written as 0 and read
 /// over.) Types that differ between ROS 1 and 2, such as `sensor_msgs/CameraInfo`

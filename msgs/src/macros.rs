@@ -152,6 +152,9 @@ macro_rules! ros_name {
     (i8) => {
         "int8"
     };
+    (u64) => {
+        "uint64"
+    };
     (i32) => {
         "int32"
     };

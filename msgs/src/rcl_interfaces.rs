@@ -85,6 +85,80 @@ message! {
     }
 }
 
+message! {
+    /// Parameters of a node that have changed.
+    pub struct ParameterEvent = "rcl_interfaces/msg/ParameterEvent" {
+        /// When.
+        stamp: Time,
+        /// Full name of the node.
+        node: String,
+        /// Those that are there from now on.
+        new_parameters: Vec<Parameter>,
+        /// Those with another value.
+        changed_parameters: Vec<Parameter>,
+        /// Those that are there no more.
+        deleted_parameters: Vec<Parameter>,
+    }
+}
+
+message! {
+    /// What a parameter may be, as a double.
+    pub struct FloatingPointRange = "rcl_interfaces/msg/FloatingPointRange" {
+        /// Least.
+        from_value: f64,
+        /// Greatest.
+        to_value: f64,
+        /// From one allowed value to the next; 0: all between.
+        step: f64,
+    }
+}
+
+message! {
+    /// What a parameter may be, as an integer.
+    #[derive(Eq, Hash)]
+    pub struct IntegerRange = "rcl_interfaces/msg/IntegerRange" {
+        /// Least.
+        from_value: i64,
+        /// Greatest.
+        to_value: i64,
+        /// From one allowed value to the next; 0: all between.
+        step: u64,
+    }
+}
+
+message! {
+    /// What a parameter is.
+    pub struct ParameterDescriptor = "rcl_interfaces/msg/ParameterDescriptor" {
+        /// Its name.
+        name: String,
+        /// Its type, as in [`ParameterValue`].
+        r#type: u8,
+        /// What it does.
+        description: String,
+        /// What its ranges do not say.
+        additional_constraints: String,
+        /// Whether it keeps its value.
+        read_only: bool = false,
+        /// Whether its type may change.
+        dynamic_typing: bool = false,
+        /// Of a double.
+        floating_point_range: Option<FloatingPointRange>,
+        /// Of an integer.
+        integer_range: Option<IntegerRange>,
+    }
+}
+
+message! {
+    /// Names of parameters.
+    #[derive(Eq, Hash)]
+    pub struct ListParametersResult = "rcl_interfaces/msg/ListParametersResult" {
+        /// Their names.
+        names: Vec<String>,
+        /// What stands before the last dot of their names.
+        prefixes: Vec<String>,
+    }
+}
+
 /// Set parameters, each for itself.
 #[derive(Debug, Clone, Copy)]
 pub struct SetParameters;
@@ -147,6 +221,145 @@ pub mod set_parameters_atomically {
         pub struct Response = "rcl_interfaces/srv/SetParametersAtomically_Response" {
             /// For all of them.
             result: SetParametersResult,
+        }
+    }
+}
+
+/// What parameters are.
+#[derive(Debug, Clone, Copy)]
+pub struct DescribeParameters;
+
+impl Service for DescribeParameters {
+    type Request = describe_parameters::Request;
+    type Response = describe_parameters::Response;
+    const TYPE_NAME: &'static str = "rcl_interfaces/srv/DescribeParameters";
+}
+
+/// The two sides of [`DescribeParameters`].
+pub mod describe_parameters {
+    use super::ParameterDescriptor;
+    use crate::macros::message;
+
+    message! {
+        /// Which.
+        #[derive(Eq, Hash)]
+        pub struct Request = "rcl_interfaces/srv/DescribeParameters_Request" {
+            /// Names of parameters.
+            names: Vec<String>,
+        }
+    }
+
+    message! {
+        /// The answer.
+        pub struct Response = "rcl_interfaces/srv/DescribeParameters_Response" {
+            /// For each name.
+            descriptors: Vec<ParameterDescriptor>,
+        }
+    }
+}
+
+/// What values parameters have.
+#[derive(Debug, Clone, Copy)]
+pub struct GetParameters;
+
+impl Service for GetParameters {
+    type Request = get_parameters::Request;
+    type Response = get_parameters::Response;
+    const TYPE_NAME: &'static str = "rcl_interfaces/srv/GetParameters";
+}
+
+/// The two sides of [`GetParameters`].
+pub mod get_parameters {
+    use super::ParameterValue;
+    use crate::macros::message;
+
+    message! {
+        /// Which.
+        #[derive(Eq, Hash)]
+        pub struct Request = "rcl_interfaces/srv/GetParameters_Request" {
+            /// Names of parameters.
+            names: Vec<String>,
+        }
+    }
+
+    message! {
+        /// The answer.
+        pub struct Response = "rcl_interfaces/srv/GetParameters_Response" {
+            /// For each name; of type 0 where there is no such parameter.
+            values: Vec<ParameterValue>,
+        }
+    }
+}
+
+/// Which types parameters have.
+#[derive(Debug, Clone, Copy)]
+pub struct GetParameterTypes;
+
+impl Service for GetParameterTypes {
+    type Request = get_parameter_types::Request;
+    type Response = get_parameter_types::Response;
+    const TYPE_NAME: &'static str = "rcl_interfaces/srv/GetParameterTypes";
+}
+
+/// The two sides of [`GetParameterTypes`].
+pub mod get_parameter_types {
+    use crate::macros::message;
+
+    message! {
+        /// Which.
+        #[derive(Eq, Hash)]
+        pub struct Request = "rcl_interfaces/srv/GetParameterTypes_Request" {
+            /// Names of parameters.
+            names: Vec<String>,
+        }
+    }
+
+    message! {
+        /// The answer.
+        #[derive(Eq, Hash)]
+        pub struct Response = "rcl_interfaces/srv/GetParameterTypes_Response" {
+            /// For each name, as in [`ParameterValue`](super::ParameterValue).
+            types: Vec<u8>,
+        }
+    }
+}
+
+/// Which parameters there are.
+#[derive(Debug, Clone, Copy)]
+pub struct ListParameters;
+
+impl Service for ListParameters {
+    type Request = list_parameters::Request;
+    type Response = list_parameters::Response;
+    const TYPE_NAME: &'static str = "rcl_interfaces/srv/ListParameters";
+}
+
+/// The two sides of [`ListParameters`].
+pub mod list_parameters {
+    use super::ListParametersResult;
+    use crate::macros::message;
+
+    message! {
+        /// Which.
+        #[derive(Eq, Hash)]
+        pub struct Request = "rcl_interfaces/srv/ListParameters_Request" {
+            /// Only those with one of these before a dot in their names; empty: all.
+            prefixes: Vec<String>,
+            /// How many parts a name may have after its prefix; 0: any number.
+            depth: u64,
+        }
+        const {
+            /// Any number of parts.
+            DEPTH_RECURSIVE: u64 = 0,
+        }
+    }
+
+    message! {
+        /// The answer.
+        #[derive(Eq, Hash)]
+        pub struct Response = "rcl_interfaces/srv/ListParameters_Response" {
+            /// Their names.
+            result: ListParametersResult,
         }
     }
 }

@@ -1,13 +1,15 @@
 //! All message types by name.
 
-use crate::cdr::CdrError;
+use crate::cdr::{CdrError, Reader};
 use crate::schema::Schema;
-use crate::{Message, Ros1Message, from_cdr, from_ros1, to_cdr, to_json, to_ros1};
+use crate::{AnyMessage, Message, Ros1Message, from_cdr, from_ros1, to_cdr, to_json, to_ros1};
 use crate::{
     action_msgs, builtin_interfaces, control_msgs, diagnostic_msgs, dvs_msgs, event_camera_msgs,
     geometry_msgs, nav_msgs, rcl_interfaces, rosgraph_msgs, saccade_msgs, sensor_msgs, std_msgs,
     std_srvs, tf2_msgs, trajectory_msgs, unique_identifier_msgs, vision_msgs, visualization_msgs,
 };
+
+use std::sync::Arc;
 
 /// What can be done with a message whose type is known by name only.
 #[derive(Debug, Clone, Copy)]
@@ -16,6 +18,8 @@ pub struct Entry {
     pub type_name: &'static str,
     /// The type as data, and from it its definitions.
     pub schema: fn() -> Schema,
+    /// Reads a body of the type; what follows it is left unread.
+    pub decode: fn(&mut Reader<'_>) -> Result<Arc<dyn AnyMessage>, CdrError>,
     /// CDR to a JSON object.
     pub cdr_to_json: fn(&[u8]) -> Result<String, CdrError>,
     /// CDR of either byte order to little-endian CDR without padding at its end.
@@ -38,6 +42,7 @@ impl Entry {
         Self {
             type_name: M::TYPE_NAME,
             schema: M::schema,
+            decode: |r| Ok(Arc::new(M::decode(r)?)),
             cdr_to_json: |bytes| Ok(to_json(&from_cdr::<M>(bytes)?)),
             cdr_to_cdr: |bytes| Ok(to_cdr(&from_cdr::<M>(bytes)?)),
             ros1,
@@ -123,6 +128,8 @@ types! {
     action_msgs::GoalInfo,
     action_msgs::GoalStatus,
     action_msgs::GoalStatusArray,
+    action_msgs::cancel_goal::Request,
+    action_msgs::cancel_goal::Response,
     builtin_interfaces::Duration,
     builtin_interfaces::Time,
     control_msgs::JointComponentTolerance,
@@ -130,10 +137,23 @@ types! {
     control_msgs::follow_joint_trajectory::Feedback,
     control_msgs::follow_joint_trajectory::Goal,
     control_msgs::follow_joint_trajectory::Result,
+    rcl_interfaces::FloatingPointRange,
+    rcl_interfaces::IntegerRange,
+    rcl_interfaces::ListParametersResult,
     rcl_interfaces::Log,
     rcl_interfaces::Parameter,
+    rcl_interfaces::ParameterDescriptor,
+    rcl_interfaces::ParameterEvent,
     rcl_interfaces::ParameterValue,
     rcl_interfaces::SetParametersResult,
+    rcl_interfaces::describe_parameters::Request,
+    rcl_interfaces::describe_parameters::Response,
+    rcl_interfaces::get_parameter_types::Request,
+    rcl_interfaces::get_parameter_types::Response,
+    rcl_interfaces::get_parameters::Request,
+    rcl_interfaces::get_parameters::Response,
+    rcl_interfaces::list_parameters::Request,
+    rcl_interfaces::list_parameters::Response,
     rcl_interfaces::set_parameters::Request,
     rcl_interfaces::set_parameters::Response,
     rcl_interfaces::set_parameters_atomically::Request,

@@ -81,6 +81,8 @@ pub enum Arity {
     One,
     /// `T[]`.
     Sequence,
+    /// `T[<=1]`.
+    AtMostOne,
     /// `T[n]`.
     Array(usize),
 }
@@ -90,6 +92,7 @@ impl std::fmt::Display for Arity {
         match self {
             Arity::One => Ok(()),
             Arity::Sequence => f.write_str("[]"),
+            Arity::AtMostOne => f.write_str("[<=1]"),
             Arity::Array(n) => write!(f, "[{n}]"),
         }
     }

@@ -2,6 +2,7 @@
 
 use crate::host::{HostError, NodeSpec, resolve};
 use crate::interface::{Endpoint, Interface, Qos};
+use crate::network::OUTSIDE;
 use crate::node::{Input, Node, Output};
 use crate::parameter_services;
 use crate::parameters::Parameters;
@@ -120,7 +121,7 @@ impl Graph {
                 .remaps
                 .iter()
                 .rev()
-                .find(|(from, _)| from == endpoint.name);
+                .find(|(from, _)| is_meant(spec, from, endpoint));
             resolve(&spec.namespace, to.map_or(endpoint.name, |(_, to)| to))
         };
         let mut topics: Vec<Topic> = Vec::new();
@@ -367,6 +368,21 @@ impl Graph {
         }
     }
 
+    /// Whether the other side of a service or action output of node `from` is none of
+    /// these nodes.
+    pub(crate) fn is_outside(&self, from: usize, output: &Output) -> bool {
+        match output {
+            Output::Call { service: name, .. }
+            | Output::SendGoal { action: name, .. }
+            | Output::CancelGoal { action: name, .. } => self.server(from, name).is_none(),
+            Output::Respond { id, .. }
+            | Output::AnswerGoal { id, .. }
+            | Output::Feedback { id, .. }
+            | Output::FinishGoal { id, .. } => (id >> ID_BITS) as usize == OUTSIDE,
+            _ => false,
+        }
+    }
+
     fn server(&self, from: usize, own: &str) -> Option<(usize, &'static str)> {
         self.ports[from]
             .outgoing
@@ -413,6 +429,11 @@ fn create(spec: &NodeSpec) -> Result<Created, HostError> {
     Ok((entry.interface, parameters, node))
 }
 
+/// Whether a remap is of this endpoint: by its own name, or by what that resolves to.
+fn is_meant(spec: &NodeSpec, from: &str, endpoint: &Endpoint) -> bool {
+    resolve(&spec.namespace, from) == resolve(&spec.namespace, endpoint.name)
+}
+
 fn check_remaps(spec: &NodeSpec, interface: &Interface) -> Result<(), HostError> {
     let all = [
         interface.publishers,
@@ -423,7 +444,10 @@ fn check_remaps(spec: &NodeSpec, interface: &Interface) -> Result<(), HostError>
         interface.action_clients,
     ];
     for (from, _) in &spec.remaps {
-        if !all.iter().any(|list| list.iter().any(|e| e.name == from)) {
+        if !all
+            .iter()
+            .any(|list| list.iter().any(|e| is_meant(spec, from, e)))
+        {
             let mut known: Vec<_> = all.iter().flat_map(|l| l.iter().map(|e| e.name)).collect();
             known.sort_unstable();
             known.dedup();

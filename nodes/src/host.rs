@@ -1,6 +1,7 @@
 //! What the hosts share: which nodes to run, what they report, how long a
 //! message took.
 
+use crate::network::Connect;
 use crate::node::{Health, Level, NodeError};
 use crate::payload::Payload;
 use hdrhistogram::Histogram;
@@ -105,6 +106,10 @@ pub struct RunOptions {
     /// Set from another thread (by Ctrl-C, say) it ends the run in good order: the
     /// recording is closed.
     pub stop: Arc<AtomicBool>,
+    /// In real time: what connects the nodes with other processes.
+    pub network: Option<Connect>,
+    /// The least severe lines that go to `/rosout` on the network.
+    pub rosout_level: Level,
 }
 
 impl Default for RunOptions {
@@ -115,6 +120,8 @@ impl Default for RunOptions {
             changes: Vec::new(),
             observer: Box::new(Blind),
             stop: Arc::default(),
+            network: None,
+            rosout_level: Level::Info,
         }
     }
 }
@@ -247,6 +254,9 @@ pub enum HostError {
     /// The nodes do not fit together.
     #[error("{0}")]
     Graph(String),
+    /// The connection with other processes cannot be made.
+    #[error("network: {0}")]
+    Network(String),
     /// The recording failed.
     #[error("recording {path}: {reason}")]
     Recording {

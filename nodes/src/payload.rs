@@ -1,7 +1,8 @@
 //! A message on its way between nodes: typed inside one process, CDR bytes
 //! where it crosses a middleware or a file.
 
-use saccade_msgs::Message;
+use saccade_msgs::cdr::{CdrError, Encoding, Reader, Writer};
+use saccade_msgs::{AnyMessage, Message, registry};
 use std::any::Any;
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -23,22 +24,11 @@ pub enum PayloadError {
         /// Declared type.
         type_name: &'static str,
         /// Where and why.
-        source: saccade_msgs::cdr::CdrError,
+        source: CdrError,
     },
-}
-
-trait AnyMessage: Any + Send + Sync {
-    fn type_name(&self) -> &'static str;
-    fn to_cdr(&self) -> Vec<u8>;
-}
-
-impl<M: Message> AnyMessage for M {
-    fn type_name(&self) -> &'static str {
-        M::TYPE_NAME
-    }
-    fn to_cdr(&self) -> Vec<u8> {
-        saccade_msgs::to_cdr(self)
-    }
+    /// A type this program was not built with.
+    #[error("{0} is no type this program knows")]
+    Unknown(&'static str),
 }
 
 #[derive(Clone)]
@@ -66,6 +56,28 @@ impl Payload {
             type_name: type_name.into(),
             bytes: bytes.into(),
         })
+    }
+
+    /// Decodes a message that came from outside, CDR with its header.
+    ///
+    /// # Errors
+    /// A type that is not known, or bytes that are no such message.
+    pub fn decode(type_name: &'static str, bytes: &[u8]) -> Result<Self, PayloadError> {
+        let wrong = |source| PayloadError::Cdr { type_name, source };
+        let mut reader = Reader::cdr(bytes).map_err(wrong)?;
+        Self::read(type_name, &mut reader)
+    }
+
+    /// Decodes the last part of a message that came from outside.
+    ///
+    /// # Errors
+    /// As [`Payload::decode`].
+    pub fn read(type_name: &'static str, reader: &mut Reader<'_>) -> Result<Self, PayloadError> {
+        let wrong = |source| PayloadError::Cdr { type_name, source };
+        let entry = registry::find(type_name).ok_or(PayloadError::Unknown(type_name))?;
+        let message = (entry.decode)(reader).map_err(wrong)?;
+        reader.finish(type_name).map_err(wrong)?;
+        Ok(Payload(Repr::Typed(message)))
     }
 
     /// ROS type name.
@@ -108,7 +120,11 @@ impl Payload {
     /// The message as CDR bytes, encoded now where it is typed.
     pub fn cdr(&self) -> Cow<'_, [u8]> {
         match &self.0 {
-            Repr::Typed(m) => Cow::Owned(m.to_cdr()),
+            Repr::Typed(m) => {
+                let mut w = Writer::new(Encoding::Cdr);
+                m.encode_to(&mut w);
+                Cow::Owned(w.into_bytes())
+            }
             Repr::Cdr { bytes, .. } => Cow::Borrowed(bytes),
         }
     }

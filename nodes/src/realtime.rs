@@ -9,15 +9,17 @@
 use crate::diagnostics;
 use crate::graph::{Delivery, Graph, HOST, Instance};
 use crate::host::{HostError, Latency, NodeSpec, RunOptions, RunReport, ended_from_outside};
+use crate::network::{Network, OUTSIDE};
 use crate::node::{Input, Level, Output};
 use crate::parameter_services;
 use crate::payload::Payload;
 use crate::recording::Recorder;
+use crate::rosout;
 use crate::slot::Slot;
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -46,12 +48,17 @@ fn run_graph(
     graph: Graph,
     instances: Vec<Instance>,
     recorder: Option<Recorder>,
-    options: RunOptions,
+    mut options: RunOptions,
 ) -> Result<RunReport, HostError> {
     let mut changes = parameter_services::schedule(&options.changes, &instances)?;
     let (witness, events) = bounded(WITNESS_DEPTH);
     let count = instances.len();
-    let shared = Arc::new(Shared::new(graph, count, witness));
+    let shared = Arc::new(Shared::new(graph, count, witness, options.rosout_level));
+    if let Some(connect) = options.network.take() {
+        let network = connect(&shared.graph, &instances, Inlet(shared.clone()))?;
+        // It is empty until here.
+        let _ = shared.network.set(network);
+    }
     let begun_ns = shared.clock.now_ns();
     let mut threads = Vec::new();
     for (index, instance) in instances.into_iter().enumerate() {
@@ -86,6 +93,9 @@ fn run_graph(
                 ));
             }
         }
+    }
+    if let Some(network) = shared.network.get() {
+        network.close();
     }
     witnessed?;
     shared.account(&mut report);
@@ -166,6 +176,8 @@ struct Inbox {
     /// Waiting messages by subscription name.
     waiting: BTreeMap<&'static str, usize>,
     dropped: BTreeMap<&'static str, u64>,
+    /// Messages from other processes that were none of the topic's type, by subscription.
+    refused: BTreeMap<&'static str, u64>,
 }
 
 impl Inbox {
@@ -195,6 +207,8 @@ struct Shared {
     witness: Sender<Witnessed>,
     stopping: AtomicBool,
     ended: Mutex<Option<String>>,
+    network: OnceLock<Arc<dyn Network>>,
+    rosout_level: Level,
 }
 
 /// A poisoned lock means that a node panicked; the others still shut down in order.
@@ -203,7 +217,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Shared {
-    fn new(graph: Graph, nodes: usize, witness: Sender<Witnessed>) -> Self {
+    fn new(graph: Graph, nodes: usize, witness: Sender<Witnessed>, rosout_level: Level) -> Self {
         Shared {
             published: graph.topics.iter().map(|_| AtomicU32::new(0)).collect(),
             graph,
@@ -214,6 +228,8 @@ impl Shared {
             witness,
             stopping: AtomicBool::new(false),
             ended: Mutex::new(None),
+            network: OnceLock::new(),
+            rosout_level,
         }
     }
 
@@ -252,6 +268,54 @@ impl Shared {
         bell.notify_one();
     }
 
+    /// Hands a message to who subscribes to its topic here, and tells of it.
+    fn publish(&self, node: usize, topic: usize, payload: Payload, now_ns: i64, origin_ns: i64) {
+        let sequence = self.published[topic].fetch_add(1, Ordering::Relaxed) + 1;
+        for subscriber in &self.graph.topics[topic].subscribers {
+            let qos = subscriber.qos;
+            let expires_ns = now_ns.saturating_add(qos.lifespan_ns.unwrap_or(i64::MAX));
+            let input = Input::Message {
+                topic: subscriber.name,
+                payload: payload.clone(),
+            };
+            let delivery = Delivery {
+                to: subscriber.node,
+                input,
+                origin_ns,
+                sequence,
+            };
+            self.post(delivery, subscriber.name, qos.depth, expires_ns);
+        }
+        self.tell(Witnessed::Message {
+            topic,
+            node,
+            now_ns,
+            sequence,
+            payload,
+        });
+    }
+
+    fn log(&self, node: usize, now_ns: i64, level: Level, text: String) {
+        if let Some(network) = self.network.get()
+            && level >= self.rosout_level
+        {
+            let line = rosout::line(now_ns, &self.graph.names[node], level, &text);
+            network.publish(node, rosout::TOPIC, &Payload::new(line));
+        }
+        self.tell(Witnessed::Log {
+            node,
+            now_ns,
+            level,
+            text,
+        });
+    }
+
+    /// Whether the other side of an exchange is another process: it is known to be, or
+    /// nobody serves it here.
+    fn is_outside(&self, node: usize, output: &Output) -> bool {
+        self.network.get().is_some() && self.graph.is_outside(node, output)
+    }
+
     /// Tells of an exchange and puts it into the inbox of its receiver.
     fn request(&self, from: usize, to: usize, input: Input, now_ns: i64) {
         let sequence = self.exchanges.fetch_add(1, Ordering::Relaxed) + 1;
@@ -273,16 +337,63 @@ impl Shared {
 
     /// What was dropped at full queues and what still waits, once all nodes have stopped.
     fn account(&self, report: &mut RunReport) {
-        for (name, (inbox, _)) in self.graph.names.iter().zip(&self.inboxes) {
+        for (i, (name, (inbox, _))) in self.graph.names.iter().zip(&self.inboxes).enumerate() {
+            for (what, lost) in self.network.get().map_or(Vec::new(), |n| n.lost(i)) {
+                report.dropped.insert(format!("{name} {what} lost"), lost);
+            }
             let inbox = lock(inbox);
             for (what, dropped) in &inbox.dropped {
                 report.dropped.insert(format!("{name} {what}"), *dropped);
+            }
+            for (what, refused) in &inbox.refused {
+                let what = format!("{name} {what} refused");
+                report.dropped.insert(what, *refused);
             }
             for (what, waiting) in inbox.waiting.iter().filter(|(_, n)| **n > 0) {
                 let waiting = *waiting as u64;
                 report.unhandled.insert(format!("{name} {what}"), waiting);
             }
         }
+    }
+}
+
+/// Hands what other processes send to the nodes of this run, into the queues that the
+/// nodes' own messages wait in.
+pub struct Inlet(Arc<Shared>);
+
+impl Inlet {
+    /// ROS time.
+    pub fn now_ns(&self) -> i64 {
+        self.0.clock.now_ns()
+    }
+
+    /// A message on a topic of the graph.
+    pub fn message(&self, topic: usize, payload: Payload) {
+        let now_ns = self.now_ns();
+        self.0.publish(OUTSIDE, topic, payload, now_ns, now_ns);
+    }
+
+    /// Counts a message on a topic of the graph that is none of the topic's type;
+    /// returns how many there were.
+    pub fn refuse(&self, topic: usize) -> u64 {
+        let mut most = 0;
+        for subscriber in &self.0.graph.topics[topic].subscribers {
+            let mut inbox = lock(&self.0.inboxes[subscriber.node].0);
+            let count = inbox.refused.entry(subscriber.name).or_insert(0);
+            *count += 1;
+            most = most.max(*count);
+        }
+        most
+    }
+
+    /// Service or action traffic for a node.
+    pub fn exchange(&self, to: usize, input: Input) {
+        self.0.request(OUTSIDE, to, input, self.now_ns());
+    }
+
+    /// Writes a line into a node's log.
+    pub fn log(&self, node: usize, level: Level, text: String) {
+        self.0.log(node, self.now_ns(), level, text);
     }
 }
 
@@ -410,20 +521,21 @@ impl Worker {
         let node = self.index;
         match output {
             Output::Publish { topic, payload } => {
+                if let Some(network) = self.shared.network.get() {
+                    network.publish(node, topic, &payload);
+                }
                 if let Some(topic) = self.shared.graph.publishes(node, topic) {
-                    self.publish(topic, payload, now_ns, origin_ns);
+                    (self.shared).publish(node, topic, payload, now_ns, origin_ns);
                 }
             }
-            Output::Log { level, text } => {
-                self.shared.tell(Witnessed::Log {
-                    node,
-                    now_ns,
-                    level,
-                    text,
-                });
-            }
+            Output::Log { level, text } => self.shared.log(node, now_ns, level, text),
             Output::Shutdown { reason } => *lock(&self.shared.ended) = Some(reason),
             Output::SetTimer { .. } | Output::Latency { .. } => {}
+            exchange if self.shared.is_outside(node, &exchange) => {
+                if let Some(network) = self.shared.network.get() {
+                    network.exchange(node, exchange);
+                }
+            }
             exchange => {
                 let Some((to, input)) = self.shared.graph.exchange(node, exchange) else {
                     return;
@@ -431,34 +543,6 @@ impl Worker {
                 self.shared.request(node, to, input, now_ns);
             }
         }
-    }
-
-    fn publish(&self, topic: usize, payload: Payload, now_ns: i64, origin_ns: i64) {
-        let sequence = self.shared.published[topic].fetch_add(1, Ordering::Relaxed) + 1;
-        for subscriber in &self.shared.graph.topics[topic].subscribers {
-            let qos = subscriber.qos;
-            let expires_ns = now_ns.saturating_add(qos.lifespan_ns.unwrap_or(i64::MAX));
-            let input = Input::Message {
-                topic: subscriber.name,
-                payload: payload.clone(),
-            };
-            let delivery = Delivery {
-                to: subscriber.node,
-                input,
-                origin_ns,
-                sequence,
-            };
-            self.shared
-                .post(delivery, subscriber.name, qos.depth, expires_ns);
-        }
-        let node = self.index;
-        self.shared.tell(Witnessed::Message {
-            topic,
-            node,
-            now_ns,
-            sequence,
-            payload,
-        });
     }
 
     /// This node's counters, with what the host knows of it: drops, late
@@ -470,6 +554,15 @@ impl Worker {
             health
                 .values
                 .push((format!("dropped {name}"), dropped.to_string()));
+        }
+        for (name, refused) in &lock(&self.shared.inboxes[self.index].0).refused {
+            let name = format!("refused {name}");
+            health.values.push((name, refused.to_string()));
+        }
+        for (name, lost) in (self.shared.network.get()).map_or(Vec::new(), |n| n.lost(self.index)) {
+            health
+                .values
+                .push((format!("lost {name}"), lost.to_string()));
         }
         for (name, late) in &self.late {
             health
@@ -489,6 +582,9 @@ impl Worker {
         }
         let name = self.slot.instance.name.as_str();
         let payload = Payload::new(diagnostics::array(now_ns, std::iter::once((name, health))));
+        if let Some(network) = self.shared.network.get() {
+            network.publish(self.index, diagnostics::TOPIC, &payload);
+        }
         self.shared.tell(Witnessed::Diagnostics { now_ns, payload });
     }
 
@@ -571,9 +667,8 @@ fn show(shared: &Shared, options: &mut RunOptions, what: &Witnessed) {
             ..
         } => {
             let topic = &shared.graph.topics[*topic].name;
-            options
-                .observer
-                .message(*now_ns, &shared.graph.names[*node], topic, payload);
+            let node = (shared.graph.names.get(*node)).map_or("(outside)", String::as_str);
+            options.observer.message(*now_ns, node, topic, payload);
         }
         Witnessed::Log {
             node,

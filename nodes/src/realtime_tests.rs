@@ -149,7 +149,7 @@ fn a_full_queue_drops_its_oldest_message() {
         }),
     ]);
     let (witness, _told) = bounded(1);
-    let shared = Shared::new(graph, instances.len(), witness);
+    let shared = Shared::new(graph, instances.len(), witness, Level::Info);
     for sequence in 1..=10 {
         let input = Input::Message {
             topic: "numbers",

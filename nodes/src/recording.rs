@@ -14,6 +14,7 @@ use crate::graph::Graph;
 use crate::host::{HostError, NodeSpec};
 use crate::node::{Input, Level};
 use crate::payload::Payload;
+use crate::rosout;
 use saccade_msgs::builtin_interfaces::Time;
 use saccade_msgs::diagnostic_msgs::DiagnosticArray;
 use saccade_msgs::rcl_interfaces::Log;
@@ -90,7 +91,7 @@ impl Recorder {
             exchanges: connection(EXCHANGES, Exchange::TYPE_NAME),
             inputs: connection(INPUTS, InputLog::TYPE_NAME),
             diagnostics: connection(crate::diagnostics::TOPIC, DiagnosticArray::TYPE_NAME),
-            rosout: connection("/rosout", Log::TYPE_NAME),
+            rosout: connection(rosout::TOPIC, Log::TYPE_NAME),
             logs,
             names,
             last_ns: 0,
@@ -133,15 +134,8 @@ impl Recorder {
         level: Level,
         text: &str,
     ) -> Result<(), HostError> {
-        let line = Log {
-            stamp: Time::from_ns(now_ns),
-            // rcl_interfaces/Log: DEBUG 10, INFO 20, WARN 30, ERROR 40.
-            level: (level as u8 + 1) * 10,
-            name: node.trim_start_matches('/').to_owned(),
-            msg: text.to_owned(),
-            ..Log::default()
-        };
-        self.write(&self.rosout.clone(), now_ns, 0, to_cdr(&line))
+        let line = to_cdr(&rosout::line(now_ns, node, level, text));
+        self.write(&self.rosout.clone(), now_ns, 0, line)
     }
 
     /// Service or action traffic sent by node `from`, or by the host.

@@ -6,8 +6,11 @@ mod outcome;
 use super::{CliError, CliResult, Context, Exit, print_json, print_line, stop};
 use crate::launch_file::{self, Argument, Launch, LaunchFileError, NodeAction};
 use crate::report::{Collector, Run, Summary};
+#[cfg(feature = "dds")]
+pub(super) use console::log_line;
 use console::{Console, Watch};
 use outcome::Outcome;
+use saccade_nodes::network::Connect;
 use saccade_nodes::{Level, NodeSpec, RunOptions, lockstep, realtime, registry, replay};
 use std::path::{Path, PathBuf};
 
@@ -20,6 +23,7 @@ const PACKAGE: &str = "saccade_nodes";
     saccade launch launch/grasp.launch.xml\n  \
     saccade launch launch/grasp.launch.xml trials:=200 seed:=7\n  \
     saccade launch launch/grasp.launch.xml --show-args\n  \
+    saccade launch launch/grasp.launch.xml --realtime --ros dds\n  \
     saccade launch --replay report/recording.mcap")]
 pub struct LaunchArgs {
     /// Launch file, in ROS 2's XML format
@@ -34,6 +38,13 @@ pub struct LaunchArgs {
     /// Wall-clock time, each node its own thread
     #[arg(long)]
     realtime: bool,
+    /// Offer the nodes' topics, services and actions to other ROS 2 processes too
+    #[cfg(feature = "dds")]
+    #[arg(long, value_enum, value_name = "MIDDLEWARE", requires = "realtime")]
+    ros: Option<Middleware>,
+    #[cfg(feature = "dds")]
+    #[command(flatten)]
+    network: super::live::NetworkArgs,
     /// Record every message into this MCAP file (default: what the launch
     /// argument `record` says: true, false or a file)
     #[arg(long, value_name = "MCAP")]
@@ -65,7 +76,28 @@ pub struct LaunchArgs {
     json: bool,
 }
 
-fn parse_level(text: &str) -> Result<Level, String> {
+/// How other ROS 2 processes are reached.
+#[cfg(feature = "dds")]
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum Middleware {
+    /// DDS in pure Rust; nothing of ROS need be installed
+    Dds,
+}
+
+impl LaunchArgs {
+    /// What connects the nodes with other processes.
+    fn connection(&self) -> Result<Option<Connect>, CliError> {
+        #[cfg(feature = "dds")]
+        if let Some(Middleware::Dds) = self.ros {
+            let options = self.network.options("")?;
+            eprintln!("nodes: {}", super::live::NetworkArgs::describe(&options));
+            return Ok(Some(saccade_nodes::dds::connect(options)));
+        }
+        Ok(None)
+    }
+}
+
+pub(super) fn parse_level(text: &str) -> Result<Level, String> {
     match text.to_lowercase().as_str() {
         "debug" => Ok(Level::Debug),
         "info" => Ok(Level::Info),
@@ -76,7 +108,7 @@ fn parse_level(text: &str) -> Result<Level, String> {
 }
 
 /// A launch file error as the command reports it: a wrong argument is wrong usage.
-fn refuse(error: LaunchFileError) -> CliError {
+pub(super) fn refuse(error: LaunchFileError) -> CliError {
     if error.is_usage() {
         CliError::usage(error.to_string())
     } else {
@@ -155,7 +187,7 @@ fn print_specs(specs: &[NodeSpec], json: bool) -> CliResult {
 }
 
 /// A launch file's node as one that this process can run.
-fn node_spec(node: &NodeAction) -> Result<NodeSpec, CliError> {
+pub(super) fn node_spec(node: &NodeAction) -> Result<NodeSpec, CliError> {
     if node.package != PACKAGE {
         return Err(CliError::failed(format!(
             "{}: node '{}' is in package '{}'; saccade launch runs the nodes of {PACKAGE} in its \
@@ -223,6 +255,7 @@ fn execute(args: &LaunchArgs, file: &Path, launch: &Launch, specs: &[NodeSpec]) 
         duration_ns,
         observer: Box::new(watch),
         stop: stop::on_ctrl_c()?,
+        network: args.connection()?,
         ..RunOptions::default()
     };
     let run = if args.realtime {
@@ -338,7 +371,7 @@ fn exit(outcome: &Outcome<'_>, expected: Option<usize>) -> Exit {
     }
 }
 
-fn seconds_to_ns(seconds: f64) -> Result<i64, CliError> {
+pub(super) fn seconds_to_ns(seconds: f64) -> Result<i64, CliError> {
     // A run of a century is a typing error; this also keeps the cast exact enough.
     if seconds > 0.0 && seconds < 3.2e9 {
         Ok((seconds * 1e9) as i64)

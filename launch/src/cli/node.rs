@@ -1,5 +1,8 @@
-//! `saccade node`: what the nodes are, as tables. The pages in `nodes/doc/`
-//! hold the same tables.
+//! `saccade node`: runs one node, or tells what the nodes are, as tables. The pages in
+//! `nodes/doc/` hold the same tables.
+
+#[cfg(feature = "dds")]
+mod run;
 
 use super::{CliError, CliResult, Exit, print_json, print_line};
 use saccade_nodes::{Default, Endpoint, Interface, Reliability, registry, tables};
@@ -7,6 +10,12 @@ use serde_json::{Value, json};
 
 /// Arguments of `saccade node`.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+    saccade node NAME [OPTIONS] --ros-args …  runs a node on ROS 2's network until Ctrl-C; \
+    saccade node NAME --help tells more.\n\n\
+    Examples:\n  \
+    saccade node dvs_ingest --ros-args -r events:=/event_camera/events -p width:=640\n  \
+    saccade node describe dvs_ingest")]
 pub struct NodeArgs {
     #[command(subcommand)]
     command: NodeCommand,
@@ -28,12 +37,16 @@ enum NodeCommand {
         #[arg(long)]
         json: bool,
     },
+    /// A node's name: runs it
+    #[cfg(feature = "dds")]
+    #[command(external_subcommand)]
+    Run(Vec<String>),
 }
 
 /// Runs `saccade node`.
 ///
 /// # Errors
-/// No node of that name.
+/// No node of that name; what keeps it from running.
 pub fn run(args: NodeArgs) -> CliResult {
     match args.command {
         NodeCommand::List { json: true } => {
@@ -47,6 +60,8 @@ pub fn run(args: NodeArgs) -> CliResult {
                 print_line(format!("{:<20} {}", interface.name, interface.doc))?;
             }
         }
+        #[cfg(feature = "dds")]
+        NodeCommand::Run(words) => return run::run(&words),
         NodeCommand::Describe { name, json } => {
             let Some(entry) = registry::find(&name) else {
                 let known = registry::names().join(", ");

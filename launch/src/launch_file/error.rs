@@ -76,6 +76,9 @@ pub enum LaunchFileError {
         /// What is allowed.
         choices: String,
     },
+    /// `--ros-args` of a command line.
+    #[error("--ros-args: {0}")]
+    RosArguments(String),
     /// Not `name:=value`.
     #[error("'{0}' is not a launch argument; write name:=value")]
     NotAnAssignment(String),
@@ -90,6 +93,7 @@ impl LaunchFileError {
                 | LaunchFileError::UnknownArgument { .. }
                 | LaunchFileError::NotAChoice { .. }
                 | LaunchFileError::NotAnAssignment(_)
+                | LaunchFileError::RosArguments(_)
         )
     }
 }

@@ -104,6 +104,45 @@ pub fn load(path: &Path, arguments: &[(String, String)]) -> Result<Launch, Launc
     evaluate::load(path, arguments)
 }
 
+/// A node as a ROS 2 command line asks for it, `--ros-args -r a:=b -p x:=1
+/// --params-file FILE --log-level LEVEL --`, and the log level. Files count from the
+/// working folder.
+///
+/// # Errors
+/// A flag without its value, one that is unknown, a file that cannot be read.
+pub fn from_command_line(
+    exec: &str,
+    words: &[String],
+) -> Result<(NodeAction, Option<String>), LaunchFileError> {
+    let place = Place {
+        file: "(command line)".into(),
+        line: 1,
+    };
+    let args =
+        ros_args::parse(words.iter().map(String::as_str)).map_err(LaunchFileError::RosArguments)?;
+    let mut node = NodeAction {
+        place,
+        package: "saccade_nodes".to_owned(),
+        exec: exec.to_owned(),
+        name: args.name.unwrap_or_else(|| exec.to_owned()),
+        namespace: args.namespace.unwrap_or_else(|| "/".to_owned()),
+        parameters: Vec::new(),
+        remaps: args.remaps,
+        env: Vec::new(),
+        respawn: false,
+    };
+    for source in args.parameters {
+        match source {
+            ros_args::Parameters::One(name, value) => node.parameters.push((name, value)),
+            ros_args::Parameters::File(file) => {
+                let found = params_file::read(&file, &node.full_name())?;
+                node.parameters.extend(found);
+            }
+        }
+    }
+    Ok((node, args.log_level))
+}
+
 /// The arguments a launch file itself declares, without evaluating it.
 ///
 /// # Errors

@@ -14,6 +14,8 @@ pub(super) struct RosArgs {
     pub(super) remaps: Vec<(String, String)>,
     /// `-p name:=value` and `--params-file`, in their order.
     pub(super) parameters: Vec<Parameters>,
+    /// `--log-level level`; of those for one logger (`name:=level`) nothing is kept.
+    pub(super) log_level: Option<String>,
 }
 
 /// One source of parameters.
@@ -54,9 +56,11 @@ pub(super) fn parse<'a>(words: impl IntoIterator<Item = &'a str>) -> Result<RosA
                 let file = words.next().ok_or("--params-file needs a file")?;
                 args.parameters.push(Parameters::File(file.into()));
             }
-            // The launcher's own --log-level decides for all of them.
             "--log-level" => {
-                words.next().ok_or("--log-level needs a level")?;
+                let level = words.next().ok_or("--log-level needs a level")?;
+                if !level.contains(":=") {
+                    args.log_level = Some(level.to_owned());
+                }
             }
             _ => {
                 return Err(format!(

@@ -52,8 +52,9 @@ impl Encoder {
         let count = match ty.arity {
             Arity::One => 1,
             Arity::Array(n) => n,
-            Arity::Sequence => {
-                let count = self.random.below(4);
+            Arity::Sequence | Arity::AtMostOne => {
+                let most = if ty.arity == Arity::AtMostOne { 2 } else { 4 };
+                let count = self.random.below(most);
                 self.number(count, 4);
                 count as usize
             }

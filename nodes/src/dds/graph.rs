@@ -11,12 +11,20 @@ pub(super) const TYPE: &str = "rmw_dds_common::msg::dds_::ParticipantEntitiesInf
 /// Identifier of a participant or endpoint, as DDS has it.
 pub(super) type Guid = [u8; 16];
 
-/// One node, in the root namespace, with all the endpoints of a participant.
+/// A participant's nodes.
 #[derive(Debug, Clone)]
 pub(super) struct Announcement {
     pub distribution: Distribution,
     pub participant: Guid,
-    pub node: String,
+    pub nodes: Vec<Announced>,
+}
+
+/// A node and its endpoints.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Announced {
+    /// `/`, or `/robot`.
+    pub namespace: String,
+    pub name: String,
     pub readers: Vec<Guid>,
     pub writers: Vec<Guid>,
 }
@@ -25,13 +33,15 @@ impl Announcement {
     pub fn to_cdr(&self) -> Vec<u8> {
         let mut w = Writer::new(Encoding::Cdr);
         self.guid(&mut w, &self.participant);
-        w.count(1);
-        w.string("/");
-        w.string(&self.node);
-        for endpoints in [&self.readers, &self.writers] {
-            w.count(endpoints.len());
-            for guid in endpoints {
-                self.guid(&mut w, guid);
+        w.count(self.nodes.len());
+        for node in &self.nodes {
+            w.string(&node.namespace);
+            w.string(&node.name);
+            for endpoints in [&node.readers, &node.writers] {
+                w.count(endpoints.len());
+                for guid in endpoints {
+                    self.guid(&mut w, guid);
+                }
             }
         }
         w.into_bytes()
@@ -55,9 +65,12 @@ mod tests {
         let announcement = |distribution| Announcement {
             distribution,
             participant: [7; 16],
-            node: "saccade".into(),
-            readers: Vec::new(),
-            writers: vec![[9; 16]],
+            nodes: vec![Announced {
+                namespace: "/".into(),
+                name: "saccade".into(),
+                readers: Vec::new(),
+                writers: vec![[9; 16]],
+            }],
         };
         let middle = [
             &[1, 0, 0, 0, 2, 0, 0, 0][..],

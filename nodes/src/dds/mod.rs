@@ -11,6 +11,7 @@
 
 mod discovery;
 mod graph;
+mod host;
 mod names;
 mod options;
 mod participant;
@@ -21,6 +22,7 @@ mod signal;
 mod subscriber;
 
 pub use discovery::DiscoveredTopic;
+pub use host::connect;
 pub use names::{dds_topic, dds_type, ros_topic, ros_type};
 pub use options::{Distribution, Options, Reach};
 pub use participant::Participant;
@@ -59,6 +61,9 @@ pub enum DdsError {
         /// The library's reason.
         source: rustdds::dds::CreateError,
     },
+    /// No thread to receive in.
+    #[error("no thread to receive in: {0}")]
+    Thread(String),
     /// Bytes that are no message in little-endian CDR.
     #[error(
         "topic `{topic}`: a message must begin with the CDR header 00 01 (little endian), this one with {found}"
@@ -71,13 +76,11 @@ pub enum DdsError {
     },
     /// Reliable subscribers do not keep up, and the publisher's queue is full.
     #[error(
-        "topic `{topic}`: subscribers have not acknowledged the messages before for {waited_s} s, and the queue is full"
+        "topic `{topic}`: subscribers have not acknowledged the messages before, and the queue is full"
     )]
     Blocked {
         /// The topic.
         topic: String,
-        /// How long was waited, in seconds.
-        waited_s: u64,
     },
     /// DDS refuses to send.
     #[error("topic `{topic}`: cannot publish: {reason}")]

@@ -27,7 +27,8 @@ pub enum Distribution {
 /// How a [`Participant`](super::Participant) joins.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Options {
-    /// Name of the node that is announced, without namespace.
+    /// Name of the node that is announced, without namespace; empty: none but those
+    /// that are added.
     pub node: String,
     /// ROS domain, 0 to 232.
     pub domain: u16,
@@ -36,6 +37,9 @@ pub struct Options {
     /// To whom the node is announced; `None`: not at all, its topics are seen
     /// all the same.
     pub distribution: Option<Distribution>,
+    /// How long a reliable publisher waits, in ms, while subscribers have not
+    /// acknowledged the 1024 messages before.
+    pub patience_ms: u32,
 }
 
 /// Ports of domains above this do not fit 16 bits.
@@ -63,7 +67,9 @@ impl Options {
         wanted: Option<Reach>,
         variable: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, DdsError> {
-        check_token("node", node, node)?;
+        if !node.is_empty() {
+            check_token("node", node, node)?;
+        }
         let variable = |name| variable(name).filter(|value| !value.is_empty());
         let domain = match variable("ROS_DOMAIN_ID") {
             None => 0,
@@ -90,6 +96,7 @@ impl Options {
             domain,
             reach,
             distribution,
+            patience_ms: 10_000,
         })
     }
 }

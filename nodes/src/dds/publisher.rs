@@ -6,10 +6,10 @@ use std::time::Duration;
 use rustdds::bytes::Bytes;
 use rustdds::dds::WriteError;
 use rustdds::no_key::DataWriter;
-use rustdds::{DataWriterStatus, GUID, RTPSEntity, StatusEvented, Timestamp};
+use rustdds::with_key::WriteOptionsBuilder;
+use rustdds::{DataWriterStatus, GUID, RTPSEntity, SampleIdentity, StatusEvented, Timestamp};
 
 use super::DdsError;
-use super::qos::MAX_BLOCKING_S;
 use super::raw::{Adapter, Body, HEADER};
 
 /// Publishes on one topic. Dropping it takes it off the network.
@@ -34,12 +34,22 @@ impl Publisher {
     }
 
     /// Sends a message in little-endian CDR with its header. A reliable publisher
-    /// waits up to 10 s while its subscribers have not acknowledged the
-    /// 1024 messages before; the others never wait.
+    /// waits, as long as [`Options`](super::Options) say, while its subscribers have not
+    /// acknowledged the 1024 messages before; the others never wait.
     ///
     /// # Errors
     /// If the bytes are no such message, subscribers do not keep up, or DDS fails.
     pub fn publish(&self, cdr: Vec<u8>) -> Result<(), DdsError> {
+        self.send(cdr, None).map(|_| ())
+    }
+
+    /// As [`Publisher::publish`], said to answer a message where there is one; returns the
+    /// number of the message.
+    pub(super) fn send(
+        &self,
+        cdr: Vec<u8>,
+        answers: Option<SampleIdentity>,
+    ) -> Result<i64, DdsError> {
         if !matches!(cdr.as_slice(), [0, 1, _, _, ..]) {
             return Err(DdsError::NoCdr {
                 topic: self.topic.clone(),
@@ -47,17 +57,20 @@ impl Publisher {
             });
         }
         let body = Body(Bytes::from(cdr).slice(HEADER..));
-        let written = self.writer.write(body, Some(Timestamp::now()));
-        written.map_err(|error| match error {
-            WriteError::WouldBlock { .. } => DdsError::Blocked {
-                topic: self.topic.clone(),
-                waited_s: MAX_BLOCKING_S,
-            },
-            other => DdsError::Publish {
-                topic: self.topic.clone(),
+        let options = WriteOptionsBuilder::new()
+            .source_timestamp(Timestamp::now())
+            .related_sample_identity_opt(answers)
+            .build();
+        let written = self.writer.write_with_options(body, options);
+        let topic = || self.topic.clone();
+        match written {
+            Ok(identity) => Ok(identity.sequence_number.into()),
+            Err(WriteError::WouldBlock { .. }) => Err(DdsError::Blocked { topic: topic() }),
+            Err(other) => Err(DdsError::Publish {
+                topic: topic(),
                 reason: other.to_string(),
-            },
-        })
+            }),
+        }
     }
 
     /// Waits until every reliable subscriber has acknowledged everything; false
@@ -66,12 +79,13 @@ impl Publisher {
         (self.writer.wait_for_acknowledgments(limit)).unwrap_or(false)
     }
 
-    /// Subscribers known now.
+    /// Subscribers of other participants known now.
     pub fn matched(&mut self) -> usize {
         while let Some(status) = self.writer.try_recv_status() {
             if let DataWriterStatus::PublicationMatched {
                 current, reader, ..
             } = status
+                && reader.prefix != self.writer.guid().prefix
             {
                 if current.count_change() < 0 {
                     self.matched.remove(&reader);

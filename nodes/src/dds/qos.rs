@@ -13,16 +13,14 @@ const WINDOW: i32 = 1024;
 /// Depth of a best-effort publisher at least: what DDS's thread has not sent yet
 /// must not be pushed out by what comes in one burst.
 const MIN_BURST: usize = 64;
-/// Seconds that a reliable publisher waits at a full queue.
-pub(super) const MAX_BLOCKING_S: u64 = 10;
 
-/// The policies of a publisher.
-pub(super) fn writer_policies(qos: Qos) -> QosPolicies {
+/// The policies of a publisher that waits so long at a full queue.
+pub(super) fn writer_policies(qos: Qos, patience: Duration) -> QosPolicies {
     let policies = |qos: Qos| match qos.lifespan_ns {
-        Some(ns) => policies(qos).lifespan(Lifespan {
+        Some(ns) => policies(qos, patience).lifespan(Lifespan {
             duration: Duration::from_nanos(ns.max(0)),
         }),
-        None => policies(qos),
+        None => policies(qos, patience),
     };
     match qos.reliability {
         Reliability::Reliable => policies(qos)
@@ -38,10 +36,10 @@ pub(super) fn writer_policies(qos: Qos) -> QosPolicies {
 
 /// The policies of a subscriber.
 pub(super) fn reader_policies(qos: Qos) -> QosPolicies {
-    policies(qos).build()
+    policies(qos, Duration::ZERO).build()
 }
 
-fn policies(qos: Qos) -> QosPolicyBuilder {
+fn policies(qos: Qos, patience: Duration) -> QosPolicyBuilder {
     let durability = if qos.transient_local {
         Durability::TransientLocal
     } else {
@@ -51,7 +49,7 @@ fn policies(qos: Qos) -> QosPolicyBuilder {
         .durability(durability)
         .history(History::KeepLast { depth: depth(qos) });
     match qos.reliability {
-        Reliability::Reliable => builder.reliable(Duration::from_secs(MAX_BLOCKING_S as i32)),
+        Reliability::Reliable => builder.reliable(patience),
         Reliability::BestEffort => builder.best_effort(),
     }
 }
@@ -187,7 +185,10 @@ mod tests {
         for qos in [Qos::SENSOR, Qos::LATCHED, Qos::DEFAULT] {
             assert_eq!(discovered(&reader_policies(qos)), qos.depth(0));
             let qos = qos.lifespan_ms(100);
-            assert_eq!(discovered(&writer_policies(qos)), qos.depth(0));
+            assert_eq!(
+                discovered(&writer_policies(qos, Duration::ZERO)),
+                qos.depth(0)
+            );
         }
     }
 }

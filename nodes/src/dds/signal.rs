@@ -1,5 +1,6 @@
 //! Waiting until something has come.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::task::Wake;
 use std::time::{Duration, Instant};
@@ -25,6 +26,32 @@ impl Signal {
             (set, _) = waited.unwrap_or_else(PoisonError::into_inner);
         }
         *set = false;
+    }
+}
+
+/// One of those that ring the same [`Signal`].
+pub(super) struct Bell {
+    rang: AtomicBool,
+    signal: Arc<Signal>,
+}
+
+impl Bell {
+    /// It has rung: what came before it was hung up is not known.
+    pub fn new(signal: Arc<Signal>) -> Arc<Self> {
+        let rang = AtomicBool::new(true);
+        Arc::new(Self { rang, signal })
+    }
+
+    /// Whether it has rung since this was asked before.
+    pub fn rang(&self) -> bool {
+        self.rang.swap(false, Ordering::AcqRel)
+    }
+}
+
+impl Wake for Bell {
+    fn wake(self: Arc<Self>) {
+        self.rang.store(true, Ordering::Release);
+        self.signal.clone().wake();
     }
 }
 

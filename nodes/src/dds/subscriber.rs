@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::task::Wake;
 
 use rustdds::no_key::SimpleDataReader;
-use rustdds::{GUID, Timestamp};
+use rustdds::{GUID, SampleIdentity, Timestamp};
 
 use super::raw::{Adapter, Whole};
-use super::signal::Signal;
+use super::signal::{Bell, Signal};
 
 /// A message that came.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +21,10 @@ pub struct Received {
     pub published_ns: Option<i64>,
     /// Counts the messages of its publisher from 1 on.
     pub sequence: i64,
+    /// Its publisher.
+    pub publisher: [u8; 16],
+    /// The message it says it answers: publisher and number.
+    pub(super) answers: Option<SampleIdentity>,
 }
 
 /// What a subscriber has seen so far.
@@ -38,7 +43,7 @@ pub struct SubscriberCounts {
 /// Receives one topic. Dropping it takes it off the network.
 pub struct Subscriber {
     reader: SimpleDataReader<Whole, Adapter>,
-    signal: Arc<Signal>,
+    bell: Arc<Bell>,
     /// Number of the last message of each publisher.
     last: BTreeMap<GUID, i64>,
     counts: SubscriberCounts,
@@ -48,7 +53,7 @@ impl Subscriber {
     pub(super) fn new(reader: SimpleDataReader<Whole, Adapter>, signal: Arc<Signal>) -> Self {
         Self {
             reader,
-            signal,
+            bell: Bell::new(signal),
             last: BTreeMap::new(),
             counts: SubscriberCounts::default(),
         }
@@ -59,9 +64,24 @@ impl Subscriber {
     pub fn take(&mut self) -> Option<Received> {
         self.take_now().or_else(|| {
             // What came before the signal was armed did not set it.
-            self.reader.set_waker(Some(self.signal.clone().into()));
+            self.reader.set_waker(Some(self.bell.clone().into()));
             self.take_now()
         })
+    }
+
+    /// Whether something may have come since this was asked before.
+    pub(super) fn rang(&self) -> bool {
+        self.bell.rang()
+    }
+
+    /// Has [`Subscriber::rang`] say yes once more.
+    pub(super) fn ring(&self) {
+        self.bell.clone().wake();
+    }
+
+    /// Of a publisher of the same participant: it has been delivered already.
+    fn is_own(&self, publisher: GUID) -> bool {
+        publisher.prefix == self.reader.guid().prefix
     }
 
     /// What was seen so far.
@@ -75,6 +95,7 @@ impl Subscriber {
             match self.reader.try_take_one() {
                 Ok(None) => return None,
                 Err(_) => self.counts.unreadable += 1,
+                Ok(Some(sample)) if self.is_own(sample.writer_guid) => {}
                 Ok(Some(sample)) => {
                     let sequence = i64::from(sample.sequence_number);
                     self.count(sample.writer_guid, sequence);
@@ -82,6 +103,8 @@ impl Subscriber {
                         received_ns: nanoseconds(sample.receive_instant),
                         published_ns: sample.source_timestamp().map(nanoseconds),
                         sequence,
+                        publisher: sample.writer_guid.to_bytes(),
+                        answers: sample.related_sample_identity(),
                         cdr: sample.sample.0,
                     });
                 }

@@ -70,18 +70,7 @@ impl Console {
         if level < self.level {
             return;
         }
-        let (name, colour) = match level {
-            Level::Debug => ("DEBUG", "2"),
-            Level::Info => ("INFO", "0"),
-            Level::Warn => ("WARN", "33"),
-            Level::Error => ("ERROR", "31"),
-        };
-        let line = format!("[{name}] [{:.3}] [{node}]: {text}", now_ns as f64 / 1e9);
-        let line = if self.colour {
-            format!("\x1b[{colour}m{line}\x1b[0m")
-        } else {
-            line
-        };
+        let line = log_line(now_ns, node, level, text, self.colour);
         self.progress.suspend(|| eprintln!("{line}"));
     }
 
@@ -120,6 +109,28 @@ impl Console {
     /// Takes the progress line away.
     pub(super) fn finish(&self) {
         self.progress.finish_and_clear();
+    }
+}
+
+/// A line of the log as ROS 2 prints it.
+pub(in crate::cli) fn log_line(
+    now_ns: i64,
+    node: &str,
+    level: Level,
+    text: &str,
+    colour: bool,
+) -> String {
+    let (name, code) = match level {
+        Level::Debug => ("DEBUG", "2"),
+        Level::Info => ("INFO", "0"),
+        Level::Warn => ("WARN", "33"),
+        Level::Error => ("ERROR", "31"),
+    };
+    let line = format!("[{name}] [{:.3}] [{node}]: {text}", now_ns as f64 / 1e9);
+    if colour {
+        format!("\x1b[{code}m{line}\x1b[0m")
+    } else {
+        line
     }
 }
 

@@ -25,20 +25,32 @@ pub struct NetworkArgs {
 impl NetworkArgs {
     /// Joins the domain as a node of this name.
     pub fn join(&self, node: &str) -> Result<Participant, CliError> {
+        let options = self.options(node)?;
+        eprintln!("{node}: {}", Self::describe(&options));
+        Ok(Participant::join(&options)?)
+    }
+
+    /// What the command line and the environment say.
+    pub fn options(&self, node: &str) -> Result<Options, CliError> {
         let mut options = Options::from_env(node, self.network.then_some(Reach::Network))?;
         options.domain = self.domain.unwrap_or(options.domain);
+        Ok(options)
+    }
+
+    /// Whom one talks to, in words.
+    pub fn describe(options: &Options) -> String {
         let reach = match options.reach {
             Reach::Localhost => "this machine",
             Reach::Network => "the network",
         };
-        eprintln!("{node}: domain {} of {reach}", options.domain);
-        if options.distribution.is_none() {
-            eprintln!(
-                "note: not announced as a node, for which ROS_DISTRO would have to say to whom; \
-                 topics work all the same"
-            );
-        }
-        Ok(Participant::join(&options)?)
+        let note = match options.distribution {
+            Some(_) => "",
+            None => {
+                "\nnote: not announced as a node, for which ROS_DISTRO would have to say to \
+                 whom; topics work all the same"
+            }
+        };
+        format!("domain {} of {reach}{note}", options.domain)
     }
 }
 
