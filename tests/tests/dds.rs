@@ -1,10 +1,16 @@
 //! Topics over DDS between participants of ours, each test in a domain of its own.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use saccade_nodes::Qos;
-use saccade_nodes::dds::{Distribution, Options, Participant, Publisher, Reach, Subscriber};
-use saccade_tests::{free_domain, until};
+use saccade_msgs::event_camera_msgs::EventPacket;
+use saccade_msgs::tf2_msgs::TFMessage;
+use saccade_msgs::{Message, from_cdr, to_cdr};
+use saccade_nodes::dds::{self, Distribution, Options, Participant, Publisher, Reach, Subscriber};
+use saccade_nodes::{NodeSpec, Qos, RunOptions, realtime};
+use saccade_tests::{count, free_domain, repository, until};
 
 const STRING: &str = "std_msgs/msg/String";
 
@@ -14,6 +20,7 @@ fn join(domain: u16) -> Participant {
         domain,
         reach: Reach::Localhost,
         distribution: Some(Distribution::Jazzy),
+        patience_ms: 10_000,
     };
     Participant::join(&options).expect("joins")
 }
@@ -161,6 +168,57 @@ fn topics_are_seen_with_type_and_qos_in_their_domain_only() {
     until("that one has left", || {
         (there.topics()[0].publishers == [Qos::SENSOR.depth(0)]).then_some(())
     });
+}
+
+#[test]
+fn nodes_of_one_process_hear_each_other_once_and_others_hear_them() {
+    let domain = free_domain();
+    let world = repository("worlds/grasp_table.sdf");
+    let nodes = [
+        NodeSpec::new("embedded_world")
+            .parameter("world", world.display())
+            .parameter("camera_rate", 0.0),
+        NodeSpec::new("event_image"),
+    ];
+    let stop = Arc::new(AtomicBool::new(false));
+    let mut options = Options::from_env("", Some(Reach::Localhost)).expect("valid");
+    options.domain = domain;
+    let options = RunOptions {
+        network: Some(dds::connect(options)),
+        stop: stop.clone(),
+        ..RunOptions::default()
+    };
+    let run = std::thread::spawn(move || realtime::run(&nodes, options));
+    let mut there = join(domain);
+    let mut states = there
+        .subscribe("/joint_states", "sensor_msgs/msg/JointState", Qos::SENSOR)
+        .expect("subscribes");
+    next(&there, &mut states);
+    // Sent once, long ago.
+    let mut frames = there
+        .subscribe("/tf_static", "tf2_msgs/msg/TFMessage", Qos::LATCHED)
+        .expect("subscribes");
+    let frames: TFMessage = from_cdr(&next(&there, &mut frames)).expect("frames");
+    assert!(!frames.transforms.is_empty());
+    // What others publish on a topic of theirs comes in too.
+    let publisher = there
+        .publish("/events", EventPacket::TYPE_NAME, Qos::SENSOR)
+        .expect("publishes");
+    let packet = to_cdr(&EventPacket::default());
+    for _ in 0..50 {
+        publisher.publish(packet.clone()).expect("goes out");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    stop.store(true, Ordering::Relaxed);
+    let report = run.join().expect("no panic").expect("it runs");
+    let of = |counts: &BTreeMap<String, u64>| counts.get("/event_image events").copied();
+    let handled = report.latencies["/event_image events handled"].count;
+    let (dropped, waiting) = (of(&report.dropped), of(&report.unhandled));
+    let all = handled + dropped.unwrap_or(0) + waiting.unwrap_or(0);
+    assert_eq!(report.topics["/events"], all, "{report:?}");
+    let (_, health) = &report.health[0];
+    eprintln!("{all} packets, {:?}", count(health, "events"));
+    assert!(all > 20, "{report:?}");
 }
 
 #[test]

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
     saccade node NAME [OPTIONS] --ros-args …  runs a node on ROS 2's network until Ctrl-C; \
     saccade node NAME --help tells more.\n\n\
     Examples:\n  \
-    saccade node dvs_ingest --ros-args -r events:=/event_camera/events -p width:=640\n  \
+    saccade node dvs_ingest --ros-args -r events:=/event_camera/events\n  \
     saccade node describe dvs_ingest")]
 pub struct NodeArgs {
     #[command(subcommand)]

@@ -24,7 +24,7 @@ use std::path::PathBuf;
     ROS 2, only this machine is reached unless they say otherwise); ROS_DISTRO (to whom the \
     node is announced).\n\n\
     Examples:\n  \
-    saccade node dvs_ingest --ros-args -r events:=/event_camera/events -p width:=640 -p height:=480\n  \
+    saccade node dvs_ingest --ros-args -r events:=/event_camera/events -p filters:=flip_x\n  \
     saccade node microsaccade --ros-args -r __ns:=/left -p period:=2.0"
 )]
 struct RunArgs {

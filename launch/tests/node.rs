@@ -1,0 +1,155 @@
+//! `saccade node` on ROS 2's network: driven by PyPI `cyclonedds`, killed and found
+//! again; each test in a domain of its own, on loopback.
+#![cfg(feature = "dds")]
+
+use saccade_nodes::Qos;
+use saccade_nodes::dds::{Options, Participant, Reach, Subscriber};
+use saccade_tests::{free_domain, peer_command, until};
+use serde_json::Value;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+/// A node in a process of its own; killed if the test fails.
+struct Running(Option<Child>);
+
+impl Running {
+    fn start(domain: u16, words: &str) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_saccade"));
+        command
+            .arg("node")
+            .args(words.split_whitespace())
+            .env("ROS_DOMAIN_ID", domain.to_string())
+            .stderr(Stdio::piped());
+        for variable in [
+            "ROS_DISTRO",
+            "ROS_LOCALHOST_ONLY",
+            "ROS_AUTOMATIC_DISCOVERY_RANGE",
+        ] {
+            command.env_remove(variable);
+        }
+        Self(Some(command.spawn().expect("it starts")))
+    }
+
+    fn signal(&mut self, signal: &str) {
+        let pid = self.0.as_ref().expect("it runs").id().to_string();
+        let sent = Command::new("kill").args([signal, &pid]).status();
+        assert!(sent.expect("kill").success());
+    }
+
+    fn output(mut self) -> Output {
+        let child = self.0.take().expect("it runs");
+        child.wait_with_output().expect("it ends")
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.0 {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+/// The one JSON document that a peer prints.
+fn peer_says(domain: u16, arguments: &[&str]) -> Value {
+    let (first, rest) = arguments.split_first().expect("a command");
+    let output = peer_command("cyclonedds_node.py")
+        .arg(first)
+        .arg(domain.to_string())
+        .args(rest)
+        .output()
+        .expect("runs the peer");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    serde_json::from_slice(&output.stdout).expect("JSON")
+}
+
+fn number(text: &Value) -> u64 {
+    let text = text.as_str().expect("a counter");
+    text.parse().expect("a number")
+}
+
+#[test]
+fn a_foreign_peer_drives_a_node_and_is_told_what_was_refused() {
+    let domain = free_domain();
+    let words = "dvs_ingest --ros-args -r __node:=eye -r __ns:=/head -r events:=/camera/events \
+                 -r spikes:=/eye_spikes -p attention:=false";
+    let mut node = Running::start(domain, words);
+    let said = peer_says(domain, &["drive", "eye"]);
+    assert_eq!(said["namespace"], "/head");
+    // 20 packets of 50 events in the window; the first was sent until it was heard.
+    let spikes = said["spikes"].as_u64().expect("a number");
+    assert!(spikes >= 1000 && spikes.is_multiple_of(50), "{said}");
+    let sequences: Vec<_> = said["sequences"].as_array().expect("numbers").clone();
+    let numbers: Vec<_> = sequences.iter().filter_map(Value::as_u64).collect();
+    assert!(numbers.windows(2).all(|w| w[1] == w[0] + 1), "{numbers:?}");
+    let counters = &said["counters"];
+    assert!(number(&counters["refused events"]) > 0, "{counters}");
+    assert!(number(&counters["events"]) >= 1050, "{counters}");
+    // Who came late to the log was given it.
+    let line = &said["log"][0];
+    assert_eq!((&line[0], &line[1]), (&30.into(), &"head.eye".into()));
+    let text = line[2].as_str().expect("a text");
+    for part in ["/camera/events", "is no event_camera_msgs", "offset 8"] {
+        assert!(text.contains(part), "{text}");
+    }
+    node.signal("-TERM");
+    let output = node.output();
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+}
+
+fn subscribe(participant: &mut Participant) -> Subscriber {
+    participant
+        .subscribe("/events", "event_camera_msgs/msg/EventPacket", Qos::SENSOR)
+        .expect("subscribes")
+}
+
+fn join(domain: u16) -> Participant {
+    let mut options = Options::from_env("tester", Some(Reach::Localhost)).expect("valid");
+    options.domain = domain;
+    Participant::join(&options).expect("joins")
+}
+
+#[test]
+fn a_node_that_is_killed_is_found_again_in_its_domain_alone() {
+    let domain = free_domain();
+    let (mut here, mut elsewhere) = (join(domain), join(free_domain()));
+    let (mut heard, mut not_heard) = (subscribe(&mut here), subscribe(&mut elsewhere));
+    let mut publishers = Vec::new();
+    for _ in 0..3 {
+        let begun = Instant::now();
+        let mut node = Running::start(domain, "event_generator --ros-args -p rate:=0.1");
+        let publisher = until("a message", || {
+            here.wait(Duration::from_millis(10));
+            std::iter::from_fn(|| heard.take())
+                .map(|m| m.publisher)
+                .find(|p| !publishers.contains(p))
+        });
+        let took = begun.elapsed();
+        eprintln!("found after {took:?}");
+        assert!(took < Duration::from_secs(3), "{took:?}");
+        publishers.push(publisher);
+        node.signal("-KILL");
+        node.output();
+    }
+    assert!(elsewhere.topics().is_empty(), "{:?}", elsewhere.topics());
+    assert_eq!(not_heard.take(), None);
+}
+
+#[test]
+fn what_cannot_be_run_says_why() {
+    for (words, part) in [
+        ("nobody", "no node 'nobody'"),
+        ("dvs_ingest --ros-args -p", "-p needs name:=value"),
+        ("dvs_ingest --ros-args -p gap:=soon", "gap"),
+        ("dvs_ingest --ros-args -r nothing:=/x", "no such name"),
+        ("dvs_ingest --ros-args --log-level loud", "use debug"),
+        ("dvs_ingest --ros-args --params-file none.yaml", "none.yaml"),
+        ("dvs_ingest --speed 3", "--speed"),
+    ] {
+        let output = Running::start(free_domain(), words).output();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success() && said.contains(part), "{said}");
+    }
+}
