@@ -4,8 +4,9 @@
 
 use saccade_nodes::Qos;
 use saccade_nodes::dds::{Options, Participant, Reach, Subscriber};
-use saccade_tests::{free_domain, peer_command, until};
-use serde_json::Value;
+use saccade_nodes::registry;
+use saccade_tests::{free_domain, peer_command, repository, until};
+use serde_json::{Value, json};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
@@ -13,12 +14,14 @@ use std::time::{Duration, Instant};
 struct Running(Option<Child>);
 
 impl Running {
+    /// With services as `rmw_cyclonedds_cpp` has them, as the peer does.
     fn start(domain: u16, words: &str) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_saccade"));
         command
             .arg("node")
             .args(words.split_whitespace())
             .env("ROS_DOMAIN_ID", domain.to_string())
+            .env("RMW_IMPLEMENTATION", "rmw_cyclonedds_cpp")
             .stderr(Stdio::piped());
         for variable in [
             "ROS_DISTRO",
@@ -97,6 +100,64 @@ fn a_foreign_peer_drives_a_node_and_is_told_what_was_refused() {
     node.signal("-TERM");
     let output = node.output();
     assert_eq!(output.status.code(), Some(0), "{output:?}");
+}
+
+#[test]
+fn a_foreign_peer_calls_services_and_sets_parameters() {
+    let domain = free_domain();
+    let words = "dvs_ingest --ros-args -r __node:=eye -r __ns:=/head";
+    let _node = Running::start(domain, words);
+    let said = peer_says(domain, &["ask", "/head/eye"]);
+    let interface = registry::find("dvs_ingest").expect("a node").interface;
+    let names: Vec<_> = interface.parameters.iter().map(|p| p.name).collect();
+    assert_eq!(said["names"], json!(names));
+    assert_eq!(
+        said["described"],
+        json!([
+            ["out", 2, true, [[1, 512]]],
+            ["surface_tau", 3, true, [[0.1, 100_000.0]]],
+            ["filters", 4, false, []],
+        ])
+    );
+    assert_eq!(said["types"], json!([4, 0]));
+    let set = said["set"].as_array().expect("three results");
+    let taken: Vec<_> = set.iter().map(|r| r[0] == true).collect();
+    assert_eq!(taken, [true, false, false], "{said}");
+    let reason = |r: &Value| r[1].as_str().expect("a text").to_owned();
+    assert!(reason(&set[1]).contains("nonsense"), "{said}");
+    assert!(reason(&set[2]).contains("read-only"), "{said}");
+    assert_eq!(said["event"], json!(["/head/eye", [["filters", "flip_x"]]]));
+    assert_eq!(said["atomically"][0], false);
+    assert_eq!(said["values"], json!(["flip_x", 32]));
+    assert_eq!(said["own"], json!([true, ""]));
+}
+
+#[test]
+fn a_foreign_peer_sends_goals_and_cancels_them() {
+    let domain = free_domain();
+    let world = repository("worlds/grasp_table.sdf");
+    let words = format!(
+        "embedded_world --ros-args -p camera_rate:=0.0 -p world:={}",
+        world.display()
+    );
+    let _node = Running::start(domain, &words);
+    let said = peer_says(domain, &["move", "/arm_controller"]);
+    let id = |i: u8| json!(vec![i; 16]);
+    assert_eq!(
+        (&said["taken"], &said["refused"]),
+        (&json!(true), &json!(false))
+    );
+    assert_eq!(said["feedback"][0], id(1));
+    assert_eq!(said["feedback"][1].as_array().map(Vec::len), Some(6));
+    // STATUS_SUCCEEDED, SUCCESSFUL; STATUS_UNKNOWN.
+    assert_eq!(
+        (&said["done"], &said["unknown"]),
+        (&json!([4, 0]), &json!(0))
+    );
+    // ERROR_NONE; STATUS_CANCELED; ERROR_GOAL_TERMINATED.
+    assert_eq!(said["cancelled"], json!([0, [id(3)]]));
+    assert_eq!((&said["ended"], &said["again"]), (&json!(5), &json!(3)));
+    assert_eq!(said["states"], json!([[id(1), 4], [id(3), 5]]));
 }
 
 fn subscribe(participant: &mut Participant) -> Subscriber {

@@ -20,6 +20,8 @@ pub struct Entry {
     pub schema: fn() -> Schema,
     /// Reads a body of the type; what follows it is left unread.
     pub decode: fn(&mut Reader<'_>) -> Result<Arc<dyn AnyMessage>, CdrError>,
+    /// A message of which nobody has set a field.
+    pub default: fn() -> Arc<dyn AnyMessage>,
     /// CDR to a JSON object.
     pub cdr_to_json: fn(&[u8]) -> Result<String, CdrError>,
     /// CDR of either byte order to little-endian CDR without padding at its end.
@@ -43,6 +45,7 @@ impl Entry {
             type_name: M::TYPE_NAME,
             schema: M::schema,
             decode: |r| Ok(Arc::new(M::decode(r)?)),
+            default: || Arc::new(M::default()),
             cdr_to_json: |bytes| Ok(to_json(&from_cdr::<M>(bytes)?)),
             cdr_to_cdr: |bytes| Ok(to_cdr(&from_cdr::<M>(bytes)?)),
             ros1,

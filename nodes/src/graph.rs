@@ -82,7 +82,7 @@ pub struct Graph {
 }
 
 /// Bits of a routed id that hold the client's own id.
-const ID_BITS: u32 = 48;
+pub(crate) const ID_BITS: u32 = 48;
 
 impl Graph {
     /// Makes the nodes and wires them.
@@ -365,6 +365,17 @@ impl Graph {
                 ))
             }
             _ => None,
+        }
+    }
+
+    /// The resolved name of a service or action that a node serves or calls under its own
+    /// name, which is returned where it has none such.
+    pub fn full_name<'a>(&'a self, node: usize, own: &'a str) -> &'a str {
+        let served = self.ports[node].served.iter().find(|(n, _)| *n == own);
+        let called = || self.client_names[node].iter().find(|(_, n)| **n == own);
+        match served {
+            Some((_, name)) => name,
+            None => called().map_or(own, |(name, _)| name),
         }
     }
 

@@ -25,6 +25,7 @@ pub mod lockstep;
 pub mod microsaccade;
 pub mod network;
 pub mod node;
+mod parameter_queries;
 pub mod parameter_services;
 pub mod parameters;
 pub mod payload;

@@ -9,17 +9,25 @@
 use crate::graph::{HOST, Instance, routed};
 use crate::host::{HostError, ParameterChange};
 use crate::interface::{Endpoint, Value};
+use crate::network::PARAMETER_EVENTS;
 use crate::node::{Context, Input, Level, NodeError};
+use crate::parameter_queries;
 use crate::parameters::Parameters;
-use crate::payload::Payload;
+use crate::payload::{Payload, PayloadError};
+use saccade_msgs::Message;
 use saccade_msgs::rcl_interfaces::{
-    Parameter, ParameterValue, SetParametersResult, set_parameters, set_parameters_atomically,
+    Parameter, ParameterEvent, ParameterValue, SetParametersResult, set_parameters,
+    set_parameters_atomically,
 };
 
 /// Each for itself.
 const EACH: &str = "~/set_parameters";
 /// All or none.
 const ALL: &str = "~/set_parameters_atomically";
+const DESCRIBE: &str = "~/describe_parameters";
+const GET: &str = "~/get_parameters";
+const TYPES: &str = "~/get_parameter_types";
+const LIST: &str = "~/list_parameters";
 
 /// The services, with names relative to the node's own (`~`).
 pub static SERVICES: &[Endpoint] = &[
@@ -32,6 +40,26 @@ pub static SERVICES: &[Endpoint] = &[
         ALL,
         "rcl_interfaces/srv/SetParametersAtomically",
         "Changes parameters, all or none.",
+    ),
+    Endpoint::new(
+        DESCRIBE,
+        "rcl_interfaces/srv/DescribeParameters",
+        "Types, ranges and descriptions of parameters.",
+    ),
+    Endpoint::new(
+        GET,
+        "rcl_interfaces/srv/GetParameters",
+        "Values of parameters.",
+    ),
+    Endpoint::new(
+        TYPES,
+        "rcl_interfaces/srv/GetParameterTypes",
+        "Types of parameters.",
+    ),
+    Endpoint::new(
+        LIST,
+        "rcl_interfaces/srv/ListParameters",
+        "Names of parameters.",
     ),
 ];
 
@@ -47,6 +75,46 @@ pub fn full_name(node: &str, service: &Endpoint) -> String {
 
 /// Answers a request to one of the [`SERVICES`].
 pub(crate) fn serve(
+    instance: &mut Instance,
+    service: &'static str,
+    id: u64,
+    payload: &Payload,
+    ctx: &mut Context<'_>,
+) {
+    match service {
+        EACH | ALL => change(instance, service, id, payload, ctx),
+        DESCRIBE => answer(
+            service,
+            id,
+            parameter_queries::describe(instance, payload),
+            ctx,
+        ),
+        GET => answer(service, id, parameter_queries::get(instance, payload), ctx),
+        TYPES => answer(
+            service,
+            id,
+            parameter_queries::types(instance, payload),
+            ctx,
+        ),
+        _ => answer(service, id, parameter_queries::list(instance, payload), ctx),
+    }
+}
+
+/// Answers; with nothing where the request was another's.
+fn answer<M: Message>(
+    service: &'static str,
+    id: u64,
+    response: Result<M, PayloadError>,
+    ctx: &mut Context<'_>,
+) {
+    let response = response.unwrap_or_else(|error| {
+        ctx.log(Level::Warn, format!("{service}: {error}"));
+        M::default()
+    });
+    ctx.respond(service, id, response);
+}
+
+fn change(
     instance: &mut Instance,
     service: &'static str,
     id: u64,
@@ -83,6 +151,15 @@ fn set(
             ctx.log(
                 Level::Info,
                 format!("parameters changed: {}", shown.join(", ")),
+            );
+            ctx.publish(
+                PARAMETER_EVENTS,
+                ParameterEvent {
+                    stamp: ctx.stamp(),
+                    node: instance.name.clone(),
+                    changed_parameters: parameters.to_vec(),
+                    ..ParameterEvent::default()
+                },
             );
             SetParametersResult {
                 successful: true,
@@ -140,7 +217,7 @@ fn value_of(parameter: &Parameter) -> Result<Value, String> {
     }
 }
 
-fn message_of(name: &str, value: &Value) -> Parameter {
+pub(crate) fn message_of(name: &str, value: &Value) -> Parameter {
     let mut message = ParameterValue::default();
     match value {
         Value::Bool(v) => (message.r#type, message.bool_value) = (1, *v),

@@ -80,6 +80,11 @@ impl Payload {
         Ok(Payload(Repr::Typed(message)))
     }
 
+    /// A message of which nobody has set a field; `None` where the type is not known.
+    pub fn default_of(type_name: &str) -> Option<Self> {
+        registry::find(type_name).map(|entry| Payload(Repr::Typed((entry.default)())))
+    }
+
     /// ROS type name.
     pub fn type_name(&self) -> &str {
         match &self.0 {
@@ -113,6 +118,23 @@ impl Payload {
                         type_name: M::TYPE_NAME,
                         source,
                     })
+            }
+        }
+    }
+
+    /// Appends the message's body to `w`.
+    pub fn encode(&self, w: &mut Writer) {
+        match &self.0 {
+            Repr::Typed(m) => m.encode_to(w),
+            // Bytes that are no such message leave nothing, which who receives it refuses.
+            Repr::Cdr { type_name, bytes } => {
+                let decode = registry::find(type_name).map(|entry| entry.decode);
+                let reader = Reader::cdr(bytes).ok();
+                if let (Some(decode), Some(mut reader)) = (decode, reader)
+                    && let Ok(message) = decode(&mut reader)
+                {
+                    message.encode_to(w);
+                }
             }
         }
     }

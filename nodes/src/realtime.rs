@@ -38,7 +38,13 @@ const DIAGNOSTICS_NS: i64 = 1_000_000_000;
 pub fn run(specs: &[NodeSpec], options: RunOptions) -> Result<RunReport, HostError> {
     let (graph, instances) = Graph::build(specs)?;
     let recorder = match &options.record {
-        Some(path) => Some(Recorder::create(path, specs, &graph)?),
+        Some(path) => {
+            let recorder = Recorder::create(path, specs, &graph)?;
+            Some(match options.network {
+                Some(_) => recorder.with_network()?,
+                None => recorder,
+            })
+        }
         None => None,
     };
     run_graph(graph, instances, recorder, options)

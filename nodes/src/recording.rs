@@ -5,6 +5,8 @@
 //! * `/saccade/graph` (`std_msgs/String`, JSON): the [`NodeSpec`]s of the run;
 //! * `/saccade/exchange` (`saccade_msgs/Exchange`): requests, goals, feedback,
 //!   results, with the sender's name as `frame_id`;
+//! * `/saccade/network` (`std_msgs/String`), where other processes took part: what they
+//!   sent is on its topic or among the exchanges, what only they were sent is not;
 //! * `/saccade/inputs` (`saccade_msgs/InputLog`): for each node, in order, what
 //!   it was handed, when, and at which of its ticks. A node is a function of
 //!   its inputs, so this is all that [`crate::replay`] needs, whichever host
@@ -27,6 +29,8 @@ use std::sync::Arc;
 
 /// Topic of the run's node specifications.
 pub const GRAPH: &str = "/saccade/graph";
+/// Topic that is there where other processes took part in the run.
+pub const NETWORK: &str = "/saccade/network";
 /// Topic of service and action traffic.
 pub const EXCHANGES: &str = "/saccade/exchange";
 /// Topic of the nodes' input logs.
@@ -98,6 +102,17 @@ impl Recorder {
         };
         recorder.write(&graph_topic, 0, 1, to_cdr(&std_msgs::String { data: json }))?;
         Ok(recorder)
+    }
+
+    /// Notes that other processes take part.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn with_network(mut self) -> Result<Self, HostError> {
+        let topic = connection(NETWORK, std_msgs::String::TYPE_NAME);
+        let data = "other processes took part".to_owned();
+        self.write(&topic, 0, 1, to_cdr(&std_msgs::String { data }))?;
+        Ok(self)
     }
 
     /// A message on a topic of the graph.

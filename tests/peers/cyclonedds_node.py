@@ -1,22 +1,33 @@
 """A foreign DDS that drives a running node of ours.
 
 usage: cyclonedds_node.py drive DOMAIN NODE
+       cyclonedds_node.py ask DOMAIN NODE
+       cyclonedds_node.py move DOMAIN NAME
 
 drive: waits for dvs_ingest under the name NODE, publishes 20 event packets on
 /camera/events, then one that is none, and waits until it is counted on /diagnostics.
 Prints one JSON document: the node's endpoints, what it published on /NODE_spikes and
 told on /rosout to who came late, and its last counters.
+
+ask: calls the services of dvs_ingest under the full name NODE, for its parameters and its
+own, as rmw_cyclonedds_cpp does. Prints one JSON document with the answers.
+
+move: sends the joint trajectory controller NAME of the arm a goal, one that it refuses,
+and one that it cancels. Prints one JSON document with what became of them.
 """
 
 import json
 import sys
 
 from cyclonedds_ros import (
-    BEST_EFFORT, LATCHED, ROS, DiagnosticArray, EventPacket, Header, Log, ParticipantEntitiesInfo,
-    Spikes, Time, TornPacket, until,
+    BEST_EFFORT, LATCHED, ROS, Client, DiagnosticArray, Duration, EventPacket, FollowJointTrajectoryFeedback,
+    FollowJointTrajectoryGoal, FollowJointTrajectoryResult, GoalInfo, GoalStatusArray, Header, JointTrajectory,
+    JointTrajectoryPoint, ListParametersResult, Log, MultiDOFJointTrajectory, Parameter, ParameterDescriptor,
+    ParameterEvent, ParameterValue, ParticipantEntitiesInfo, SetParametersResult, Spikes, Time, TornPacket, until,
 )
 
 from cyclonedds.domain import DomainParticipant
+from cyclonedds.idl.types import array, int8, sequence, uint8, uint64
 from cyclonedds.pub import DataWriter
 from cyclonedds.sub import DataReader
 from cyclonedds.topic import Topic
@@ -91,4 +102,93 @@ def drive(domain, name):
     }))
 
 
-{"drive": drive}[sys.argv[1]](int(sys.argv[2]), *sys.argv[3:])
+def text_parameter(name, text):
+    return Parameter(name, ParameterValue(4, False, 0, 0.0, text, [], [], [], [], []))
+
+
+def ask(domain, node):
+    participant = DomainParticipant(domain)
+    events = DataReader(participant, Topic(participant, "rt/parameter_events", ParameterEvent), qos=ROS)
+    names = {"names": sequence[str]}
+
+    def client(service, request, response):
+        kind = "".join(part.capitalize() for part in service.split("_"))
+        return Client(participant, f"{node}/{service}", f"rcl_interfaces/srv/{kind}", request, response)
+
+    def set_client(service, response):
+        return client(service, {"parameters": sequence[Parameter]}, response)
+
+    listed = client("list_parameters", {"prefixes": sequence[str], "depth": uint64},
+                    {"result": ListParametersResult}).call([], 0)
+    described = client("describe_parameters", names, {"descriptors": sequence[ParameterDescriptor]})
+    described = described.call(["out", "surface_tau", "filters"]).descriptors
+    types = client("get_parameter_types", names, {"types": sequence[uint8]}).call(["filters", "nothing"])
+    until("its parameter events", events.get_matched_publications)
+    each = set_client("set_parameters", {"results": sequence[SetParametersResult]})
+    results = each.call([text_parameter("filters", "flip_x"), text_parameter("filters", "nonsense"),
+                         text_parameter("out", "8")]).results
+    event = until("that parameters changed", lambda: events.take(N=10))[0]
+    both = set_client("set_parameters_atomically", {"result": SetParametersResult})
+    refused = both.call([text_parameter("filters", "flip_y"), text_parameter("out", "8")]).result
+    get = client("get_parameters", names, {"values": sequence[ParameterValue]})
+    values = get.call(["filters", "out"]).values
+    trigger = Client(participant, f"{node.rsplit('/', 1)[0]}/hot_pixels", "std_srvs/srv/Trigger",
+                     {"structure_needs_at_least_one_member": uint8}, {"success": bool, "message": str})
+    own = trigger.call(0)
+    print(json.dumps({
+        "names": listed.result.names, "types": list(types.types),
+        "described": [[d.name, d.type, d.read_only, [[r.from_value, r.to_value] for r in
+                       [*d.integer_range, *d.floating_point_range]]] for d in described],
+        "set": [[r.successful, r.reason] for r in results],
+        "event": [event.node, [[p.name, p.value.string_value] for p in event.changed_parameters]],
+        "atomically": [refused.successful, refused.reason],
+        "values": [values[0].string_value, values[1].integer_value],
+        "own": [own.success, own.message],
+    }))
+
+
+def move(domain, name):
+    participant = DomainParticipant(domain)
+    goal_id = array[uint8, 16]
+    fjt = "control_msgs/action/FollowJointTrajectory"
+    goals = Client(participant, f"{name}/_action/send_goal", f"{fjt}_SendGoal",
+                   {"goal_id": goal_id, "goal": FollowJointTrajectoryGoal}, {"accepted": bool, "stamp": Time})
+    results = Client(participant, f"{name}/_action/get_result", f"{fjt}_GetResult",
+                     {"goal_id": goal_id}, {"status": int8, "result": FollowJointTrajectoryResult})
+    cancels = Client(participant, f"{name}/_action/cancel_goal", "action_msgs/srv/CancelGoal",
+                     {"goal_info": GoalInfo}, {"return_code": int8, "goals_canceling": sequence[GoalInfo]})
+    feedback = DataReader(participant, Topic(participant, f"rt{name}/_action/feedback",
+                                             FollowJointTrajectoryFeedback), qos=ROS)
+    joints = [f"arm_{i}_joint" for i in range(1, 7)]
+
+    def goal(joints, seconds):
+        none = Header(Time(0, 0), "")
+        point = JointTrajectoryPoint([0.1] * len(joints), [], [], [], Duration(seconds, 0))
+        return FollowJointTrajectoryGoal(
+            JointTrajectory(none, joints, [point]), MultiDOFJointTrajectory(none, [], []), [], [], [], [],
+            Duration(1, 0),
+        )
+
+    ids = [[i] * 16 for i in (1, 2, 3)]
+    taken = goals.call(ids[0], goal(joints, 3)).accepted
+    heard = until("feedback", lambda: feedback.take(N=1))[0]
+    done = results.call(ids[0])
+    refused = goals.call(ids[1], goal(["elbow"], 1)).accepted
+    unknown = results.call(ids[1])
+    goals.call(ids[2], goal(joints, 50))
+    cancelled = cancels.call(GoalInfo(ids[2], Time(0, 0)))
+    ended = results.call(ids[2])
+    again = cancels.call(GoalInfo(ids[2], Time(0, 0)))
+    # To who comes late.
+    status = DataReader(participant, Topic(participant, f"rt{name}/_action/status", GoalStatusArray), qos=LATCHED)
+    states = until("status", lambda: status.take(N=10))[-1].status_list
+    print(json.dumps({
+        "taken": taken, "feedback": [list(heard.goal_id), heard.joint_names], "done": [done.status, done.result.error_code],
+        "refused": refused, "unknown": unknown.status,
+        "cancelled": [cancelled.return_code, [list(g.goal_id) for g in cancelled.goals_canceling]],
+        "ended": ended.status, "again": again.return_code,
+        "states": [[list(s.goal_info.goal_id), s.status] for s in states],
+    }))
+
+
+{"drive": drive, "ask": ask, "move": move}[sys.argv[1]](int(sys.argv[2]), *sys.argv[3:])

@@ -110,7 +110,8 @@ def random_value(kind, store, rng):
         return random_base(arg[0], rng)
     element, count = arg
     if nodetype == Nodetype.SEQUENCE:
-        count = rng.randrange(4)
+        # A bound, where there is one.
+        count = rng.randrange(count + 1 if count else 4)
     values = [random_value(element, store, rng) for _ in range(count)]
     if element[0] == Nodetype.BASE and element[1][0] != "string":
         name = element[1][0]

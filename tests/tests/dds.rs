@@ -6,10 +6,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use saccade_msgs::event_camera_msgs::EventPacket;
+use saccade_msgs::saccade_msgs::SaccadePhase;
 use saccade_msgs::tf2_msgs::TFMessage;
 use saccade_msgs::{Message, from_cdr, to_cdr};
-use saccade_nodes::dds::{self, Distribution, Options, Participant, Publisher, Reach, Subscriber};
-use saccade_nodes::{NodeSpec, Qos, RunOptions, realtime};
+use saccade_nodes::dds::{
+    self, Distribution, Mapping, Options, Participant, Publisher, Reach, Subscriber,
+};
+use saccade_nodes::{NodeSpec, Qos, RunOptions, realtime, replay};
 use saccade_tests::{count, free_domain, repository, until};
 
 const STRING: &str = "std_msgs/msg/String";
@@ -20,6 +23,7 @@ fn join(domain: u16) -> Participant {
         domain,
         reach: Reach::Localhost,
         distribution: Some(Distribution::Jazzy),
+        mapping: Mapping::Fast,
         patience_ms: 10_000,
     };
     Participant::join(&options).expect("joins")
@@ -219,6 +223,68 @@ fn nodes_of_one_process_hear_each_other_once_and_others_hear_them() {
     let (_, health) = &report.health[0];
     eprintln!("{all} packets, {:?}", count(health, "events"));
     assert!(all > 20, "{report:?}");
+}
+
+/// Two runs, as two processes are: the head's controller is in the one, who moves it in
+/// the other; parameters are asked over the network too.
+#[test]
+fn nodes_of_two_runs_serve_each_other_in_either_mapping() {
+    let domains = [Mapping::Fast, Mapping::Cyclone].map(|mapping| (mapping, free_domain()));
+    let stop = Arc::new(AtomicBool::new(false));
+    let folder = tempfile::tempdir().expect("a folder");
+    let start = |(mapping, domain): (Mapping, u16), node: NodeSpec| {
+        let record = folder.path().join(format!("{}{domain}.mcap", node.exec));
+        let mut options = Options::from_env("", Some(Reach::Localhost)).expect("valid");
+        (options.mapping, options.domain) = (mapping, domain);
+        let options = RunOptions {
+            network: Some(dds::connect(options)),
+            stop: stop.clone(),
+            record: Some(record.clone()),
+            ..RunOptions::default()
+        };
+        std::thread::spawn(move || (realtime::run(&[node], options), record))
+    };
+    let world = repository("worlds/grasp_table.sdf");
+    let (mut runs, mut listeners) = (Vec::new(), Vec::new());
+    for network in domains {
+        let head = NodeSpec::new("microsaccade").parameter("period", 0.5);
+        let world = NodeSpec::new("embedded_world")
+            .parameter("world", world.display())
+            .parameter("camera_rate", 0.0);
+        // The client is there before its server.
+        runs.push(start(network, head));
+        runs.push(start(network, world));
+        let mut there = join(network.1);
+        let phases = there
+            .subscribe("/saccade", SaccadePhase::TYPE_NAME, Qos::DEFAULT)
+            .expect("subscribes");
+        listeners.push((there, phases));
+    }
+    for (there, phases) in &mut listeners {
+        let mut seen = Vec::new();
+        until("a saccade's two phases", || {
+            there.wait(Duration::from_millis(20));
+            while let Some(message) = phases.take() {
+                let phase: SaccadePhase = from_cdr(&message.cdr).expect("a phase");
+                seen.push(phase.moving);
+            }
+            seen.windows(2).any(|w| w == [true, false]).then_some(())
+        });
+    }
+    stop.store(true, Ordering::Relaxed);
+    for run in runs {
+        let (report, record) = run.join().expect("no panic");
+        let report = report.expect("it runs");
+        let (name, health) = &report.health[0];
+        if name == "/microsaccade" {
+            assert_eq!(count(health, "failed"), 0, "{health:?}");
+            assert!(count(health, "saccades") > 0, "{health:?}");
+            // What came from the other run is part of the recording.
+            let replay = replay::run(&record).expect("it replays");
+            assert!(replay.identical(), "{replay:?}");
+            assert_eq!(replay.equal.get("/saccade"), report.topics.get("/saccade"));
+        }
+    }
 }
 
 #[test]

@@ -8,7 +8,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use super::action_client::{ActionClients, ClientPart};
+use super::action_server::{ActionServers, ServerPart};
 use super::names::{dds_topic, dds_type};
+use super::services::{ServicePart, Services};
 use super::{DdsError, Options, Participant, Publisher, Received, Subscriber, common_qos};
 use crate::graph::{Graph, Instance};
 use crate::host::HostError;
@@ -21,6 +24,8 @@ use crate::payload::Payload;
 const TURN: usize = 64;
 /// How often it is seen whether the run is over.
 const PATIENCE: Duration = Duration::from_millis(50);
+/// How often calls and goals are looked after that wait for a server.
+const GO_ON: Duration = Duration::from_millis(20);
 /// A topic complains of its messages at most so often.
 const COMPLAINT: Duration = Duration::from_secs(5);
 /// Publishers of which the type is remembered.
@@ -39,6 +44,7 @@ pub fn connect(options: Options) -> Connect {
 struct Outlet {
     // Dropped before the participant they belong to.
     nodes: Vec<Vec<NodeTopic>>,
+    exchanges: Arc<Exchanges>,
     stop: Arc<AtomicBool>,
     receiver: Mutex<Option<JoinHandle<Participant>>>,
     closed: Mutex<Option<Participant>>,
@@ -52,8 +58,28 @@ struct NodeTopic {
     lost: AtomicU64,
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The registered type that a service's or action's part has.
+pub(super) fn typed(type_name: &str, part: &str) -> Result<&'static str, DdsError> {
+    let name = format!("{type_name}{part}");
+    match saccade_msgs::registry::find(&name) {
+        Some(entry) => Ok(entry.type_name),
+        None => Err(DdsError::Name {
+            what: "type",
+            name,
+            why: "it is none this program knows",
+        }),
+    }
+}
+
+/// Services and actions, shared by the nodes' threads and the one that receives.
+struct Exchanges {
+    services: Services,
+    servers: ActionServers,
+    clients: ActionClients,
 }
 
 impl Outlet {
@@ -78,10 +104,25 @@ impl Outlet {
             nodes.push(node_topics(&mut participant, graph, i, instance)?);
         }
         let topics = subscribe(&mut participant, graph)?;
+        let mapping = options.mapping;
+        let (services, s) = Services::open(&mut participant, mapping, graph, instances)?;
+        let (servers, a) = ActionServers::open(&mut participant, mapping, graph, instances)?;
+        let (clients, c) = ActionClients::open(&mut participant, mapping, graph, instances)?;
+        let mut parts: Vec<_> = s.into_iter().map(|(s, p)| (s, Part::Service(p))).collect();
+        parts.extend(a.into_iter().map(|(s, p)| (s, Part::Server(p))));
+        parts.extend(c.into_iter().map(|(s, p)| (s, Part::Client(p))));
+        let exchanges = Arc::new(Exchanges {
+            services,
+            servers,
+            clients,
+        });
         participant.announce()?;
         let stop = Arc::new(AtomicBool::new(false));
         let receiver = Receiver {
             topics,
+            parts,
+            exchanges: exchanges.clone(),
+            complained: None,
             inlet,
             publishers: BTreeMap::new(),
             participant,
@@ -92,6 +133,7 @@ impl Outlet {
         let thread = thread.map_err(|e| DdsError::Thread(e.to_string()))?;
         Ok(Self {
             nodes,
+            exchanges,
             stop,
             receiver: Mutex::new(Some(thread)),
             closed: Mutex::new(None),
@@ -172,7 +214,38 @@ impl Network for Outlet {
         topics.filter(|(_, lost)| *lost > 0).collect()
     }
 
-    fn exchange(&self, _node: usize, _output: Output) {}
+    fn exchange(&self, node: usize, output: Output) {
+        let Exchanges {
+            services,
+            servers,
+            clients,
+        } = &*self.exchanges;
+        match output {
+            Output::Respond { id, payload, .. } => {
+                services.respond(id, &payload);
+            }
+            Output::Call {
+                service,
+                id,
+                payload,
+            } => services.call(node, service, id, payload),
+            Output::AnswerGoal { id, accepted, .. } => servers.answered(id, accepted),
+            Output::Feedback { id, payload, .. } => servers.feedback(id, &payload),
+            Output::FinishGoal {
+                id,
+                status,
+                payload,
+                ..
+            } => servers.finished(id, status, payload),
+            Output::SendGoal {
+                action,
+                id,
+                payload,
+            } => clients.send(node, action, id, payload),
+            Output::CancelGoal { action, id } => clients.cancel(node, action, id),
+            _ => {}
+        }
+    }
 
     fn close(&self) {
         self.stop.store(true, Ordering::Relaxed);
@@ -195,10 +268,22 @@ struct TopicIn {
     complained: Option<Instant>,
 }
 
+/// What a subscriber is for that is none of a topic.
+#[derive(Debug, Clone, Copy)]
+enum Part {
+    Service(ServicePart),
+    Server(ServerPart),
+    Client(ClientPart),
+}
+
 /// Receives for all nodes, in a thread of its own.
 struct Receiver {
     // Dropped before the participant they belong to.
     topics: Vec<TopicIn>,
+    parts: Vec<(Subscriber, Part)>,
+    exchanges: Arc<Exchanges>,
+    /// When a part of services or actions last complained.
+    complained: Option<Instant>,
     inlet: Inlet,
     /// The ROS types of the publishers that discovery knows.
     publishers: BTreeMap<[u8; 16], String>,
@@ -208,6 +293,7 @@ struct Receiver {
 
 impl Receiver {
     fn run(mut self) -> Participant {
+        let mut went_on = Instant::now();
         while !self.stop.load(Ordering::Relaxed) {
             let mut more = false;
             for topic in &mut self.topics {
@@ -216,11 +302,50 @@ impl Receiver {
                 }
                 more |= topic.take(&self.inlet, &mut self.publishers, &self.participant);
             }
+            for i in 0..self.parts.len() {
+                if self.parts[i].0.rang() {
+                    more |= self.take(i);
+                }
+            }
+            if went_on.elapsed() >= GO_ON {
+                self.exchanges.services.go_on(&self.inlet);
+                self.exchanges.clients.go_on(&self.inlet);
+                went_on = Instant::now();
+            }
             if !more {
                 self.participant.wait(PATIENCE);
             }
         }
         self.participant
+    }
+
+    /// Hands on what came for services and actions; true if there may be more.
+    fn take(&mut self, i: usize) -> bool {
+        let (subscriber, part) = &mut self.parts[i];
+        for _ in 0..TURN {
+            let Some(received) = subscriber.take() else {
+                return false;
+            };
+            let Exchanges {
+                services,
+                servers,
+                clients,
+            } = &*self.exchanges;
+            let taken = match *part {
+                Part::Service(part) => services.take(part, &received, &self.inlet),
+                Part::Server(part) => servers.take(part, &received, &self.inlet),
+                Part::Client(part) => clients.take(part, &received, &self.inlet),
+            };
+            if let Err((node, why)) = taken
+                && self.complained.is_none_or(|at| at.elapsed() >= COMPLAINT)
+            {
+                self.complained = Some(Instant::now());
+                let text = format!("a request or reply from another process is passed over: {why}");
+                self.inlet.log(node, Level::Warn, text);
+            }
+        }
+        subscriber.ring();
+        true
     }
 }
 

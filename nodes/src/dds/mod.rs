@@ -9,6 +9,8 @@
 //! did not come through is counted: DDS numbers the messages of each publisher,
 //! so that a [`Subscriber`] sees every gap.
 
+mod action_client;
+mod action_server;
 mod discovery;
 mod graph;
 mod host;
@@ -18,13 +20,15 @@ mod participant;
 mod publisher;
 mod qos;
 mod raw;
+mod service;
+mod services;
 mod signal;
 mod subscriber;
 
 pub use discovery::DiscoveredTopic;
 pub use host::connect;
-pub use names::{dds_topic, dds_type, ros_topic, ros_type};
-pub use options::{Distribution, Options, Reach};
+pub use names::{dds_topic, dds_type, ros_topic, ros_type, service_topics};
+pub use options::{Distribution, Mapping, Options, Reach};
 pub use participant::Participant;
 pub use publisher::Publisher;
 pub use qos::{common_qos, qos_from_yaml, qos_to_yaml};

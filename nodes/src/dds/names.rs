@@ -28,6 +28,15 @@ pub fn dds_topic(topic: &str) -> Result<String, DdsError> {
     Ok(format!("rt{topic}"))
 }
 
+/// The DDS names of a service's topics of requests and of replies.
+///
+/// # Errors
+/// As [`dds_topic`].
+pub fn service_topics(service: &str) -> Result<(String, String), DdsError> {
+    dds_topic(service)?;
+    Ok((format!("rq{service}Request"), format!("rr{service}Reply")))
+}
+
 /// The topic that a DDS name stands for; `None` for what is no topic of ROS 2
 /// (services, actions' inner topics are topics, DDS's own).
 pub fn ros_topic(dds: &str) -> Option<&str> {
@@ -96,6 +105,11 @@ mod tests {
         assert_eq!(
             ros_topic("rt/event_camera/events"),
             Some("/event_camera/events")
+        );
+        let (rq, rr) = service_topics("/eye/get_parameters").unwrap();
+        assert_eq!(
+            (rq.as_str(), rr.as_str()),
+            ("rq/eye/get_parametersRequest", "rr/eye/get_parametersReply")
         );
         assert_eq!(ros_topic("rq/add_two_intsRequest"), None);
         assert_eq!(ros_topic("ros_discovery_info"), None);

@@ -24,6 +24,16 @@ pub enum Distribution {
     Jazzy,
 }
 
+/// How the reply of a service says which request it answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mapping {
+    /// As `rmw_cyclonedds_cpp` has it: 16 bytes before the request, and the same before
+    /// the reply.
+    Cyclone,
+    /// As `rmw_fastrtps_cpp` has it: beside the message, as DDS-RPC's "enhanced" mapping.
+    Fast,
+}
+
 /// How a [`Participant`](super::Participant) joins.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Options {
@@ -37,6 +47,8 @@ pub struct Options {
     /// To whom the node is announced; `None`: not at all, its topics are seen
     /// all the same.
     pub distribution: Option<Distribution>,
+    /// How services are called.
+    pub mapping: Mapping,
     /// How long a reliable publisher waits, in ms, while subscribers have not
     /// acknowledged the 1024 messages before.
     pub patience_ms: u32,
@@ -51,7 +63,8 @@ impl Options {
     /// unless `ROS_LOCALHOST_ONLY=0` or `ROS_AUTOMATIC_DISCOVERY_RANGE=SUBNET`
     /// says otherwise.
     ///
-    /// `reach`, where it is given, goes before those two.
+    /// `reach`, where it is given, goes before those two. Services are called as
+    /// `RMW_IMPLEMENTATION` does; as Fast DDS, ROS 2's default, where it says nothing.
     ///
     /// Without `ROS_DISTRO` the node is announced as Jazzy does on this machine,
     /// and not at all on a network, where Humble may be.
@@ -91,7 +104,19 @@ impl Options {
             (Some(_), _) | (None, Reach::Localhost) => Some(Distribution::Jazzy),
             (None, Reach::Network) => None,
         };
+        let mapping = match variable("RMW_IMPLEMENTATION").as_deref() {
+            None | Some("rmw_fastrtps_cpp" | "rmw_fastrtps_dynamic_cpp") => Mapping::Fast,
+            Some("rmw_cyclonedds_cpp") => Mapping::Cyclone,
+            Some(value) => {
+                return Err(DdsError::Environment {
+                    name: "RMW_IMPLEMENTATION",
+                    value: value.to_owned(),
+                    expected: "rmw_fastrtps_cpp or rmw_cyclonedds_cpp",
+                });
+            }
+        };
         Ok(Self {
+            mapping,
             node: node.to_owned(),
             domain,
             reach,
@@ -162,6 +187,7 @@ mod tests {
             ("ROS_DOMAIN_ID", "233"),
             ("ROS_DOMAIN_ID", "-1"),
             ("ROS_LOCALHOST_ONLY", "yes"),
+            ("RMW_IMPLEMENTATION", "rmw_zenoh_cpp"),
             ("ROS_AUTOMATIC_DISCOVERY_RANGE", "OFF"),
         ] {
             let text = options(&[(name, value)])
