@@ -175,7 +175,7 @@ mod tests {
             ("nothing", 0, false),
         ];
         assert_eq!(brief, expected);
-        let range = found[0].integer_range.expect("a range");
+        let range = found[0].integer_range.as_ref().expect("a range");
         assert_eq!((range.from_value, range.to_value), (1, 512));
         assert!(found[2].floating_point_range.is_some() && found[3].integer_range.is_none());
         assert_eq!(found[2].additional_constraints, "in ms");

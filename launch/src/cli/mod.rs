@@ -72,7 +72,7 @@ enum Command {
     Experiment(experiment::ExperimentArgs),
     /// Draw curves, confusion matrices and spike rasters.
     Plot(plot::PlotArgs),
-    /// How fast the engine is on this machine, beside NEST if wanted.
+    /// How fast the engine is on this machine, beside NEST if wanted, and ROS 2's network.
     Bench(bench::BenchArgs),
     /// What is installed on this machine, and what will be used.
     Doctor(doctor::DoctorArgs),

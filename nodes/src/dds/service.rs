@@ -198,3 +198,75 @@ impl Requests {
         Ok(number.map(|n| (n, reader)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::payload::Payload;
+    use saccade_msgs::registry::ENTRIES;
+
+    fn received(cdr: Vec<u8>) -> Received {
+        Received {
+            cdr,
+            received_ns: 0,
+            published_ns: None,
+            sequence: 7,
+            publisher: [9; 16],
+            answers: None,
+        }
+    }
+
+    #[test]
+    fn the_caller_is_who_sent_it_or_whom_it_names() {
+        let mut cdr = vec![0, 1, 0, 0];
+        cdr.extend(0..16);
+        cdr.push(1);
+        let mut message = received(cdr);
+        let (caller, mut reader) = request(Mapping::Cyclone, &message).expect("a request");
+        assert_eq!(caller, Caller::Cyclone(std::array::from_fn(|i| i as u8)));
+        let payload = Payload::read("std_srvs/srv/SetBool_Request", &mut reader);
+        assert!(payload.is_ok(), "{payload:?}");
+
+        let identity = |guid, number: i64| SampleIdentity {
+            writer_guid: GUID::from_bytes([guid; 16]),
+            sequence_number: number.into(),
+        };
+        let (caller, _) = request(Mapping::Fast, &message).expect("a request");
+        assert_eq!(caller, Caller::Fast(identity(9, 7)));
+        message.answers = Some(SampleIdentity {
+            sequence_number: SequenceNumber::UNKNOWN,
+            ..identity(5, 0)
+        });
+        let (caller, _) = request(Mapping::Fast, &message).expect("a request");
+        assert_eq!(caller, Caller::Fast(identity(5, 7)));
+    }
+
+    /// SplitMix64, so that the bytes are the same each time.
+    fn random(seed: &mut u64) -> u64 {
+        *seed = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = *seed;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z ^ (z >> 27)
+    }
+
+    #[test]
+    fn random_bytes_are_refused_or_read_and_never_a_panic() {
+        let mut seed = 1;
+        for entry in ENTRIES {
+            for _ in 0..10_000 {
+                let length = random(&mut seed) as usize % 96;
+                let mut cdr = vec![0, random(&mut seed) as u8 & 1, 0, 0];
+                // Mostly small numbers: lengths that may be meant.
+                cdr.extend((0..length).map(|_| {
+                    let r = random(&mut seed);
+                    if r & 0x300 == 0 { r as u8 } else { r as u8 & 3 }
+                }));
+                let message = received(cdr);
+                if let Ok((_, mut reader)) = request(Mapping::Cyclone, &message) {
+                    let _ = Payload::read(entry.type_name, &mut reader);
+                }
+                let _ = Payload::decode(entry.type_name, &message.cdr);
+            }
+        }
+    }
+}

@@ -6,6 +6,8 @@ mod inference;
 mod nest;
 mod ours;
 mod problem;
+#[cfg(feature = "dds")]
+mod ros;
 mod scaling;
 
 use super::CliResult;
@@ -22,11 +24,16 @@ pub struct BenchArgs {
 enum BenchCommand {
     /// The spiking engine: learning, against NEST if wanted, and deciding.
     Engine(engine::EngineArgs),
+    /// Messages and events over DDS, beside PyPI cyclonedds if wanted.
+    #[cfg(feature = "dds")]
+    Ros(ros::RosArgs),
 }
 
 /// Runs `saccade bench`.
 pub fn run(args: BenchArgs) -> CliResult {
     match args.command {
         BenchCommand::Engine(args) => engine::run(&args),
+        #[cfg(feature = "dds")]
+        BenchCommand::Ros(args) => ros::run(&args),
     }
 }
