@@ -76,7 +76,10 @@ fn run_graph(
                 let worker = Worker::new(index, Slot::new(instance, begun_ns), shared);
                 worker.run()
             });
-        threads.push(thread.map_err(|e| HostError::Graph(format!("{name}: no thread: {e}")))?);
+        threads.push(thread.map_err(|e| {
+            shared.stop();
+            HostError::Graph(format!("{name}: no thread: {e}"))
+        })?);
     }
     let stop = Arc::clone(&options.stop);
     let witnessed = witness_run(
@@ -90,18 +93,19 @@ fn run_graph(
     );
     shared.stop();
     let mut report = RunReport::default();
-    for thread in threads {
+    let mut panicked = Vec::new();
+    for (thread, name) in threads.into_iter().zip(&shared.graph.names) {
         match thread.join() {
             Ok(worker) => worker.account(&mut report),
-            Err(_) => {
-                return Err(HostError::Graph(
-                    "a node's thread panicked; see above".into(),
-                ));
-            }
+            Err(_) => panicked.push(name.as_str()),
         }
     }
     if let Some(network) = shared.network.get() {
         network.close();
+    }
+    if !panicked.is_empty() {
+        let names = panicked.join(", ");
+        return Err(HostError::Graph(format!("{names} panicked; see above")));
     }
     witnessed?;
     shared.account(&mut report);
@@ -634,10 +638,12 @@ fn witness_run(
             None => Ok(()),
         }
     };
+    // Without a node that has panicked, the others must not go on.
     let goes_on = || {
         lock(&shared.ended).is_none()
             && shared.clock.now_ns() < end_ns
             && !stop.load(Ordering::Relaxed)
+            && !threads.iter().any(JoinHandle::is_finished)
     };
     while goes_on() {
         let since_ns = shared.clock.now_ns() - begun_ns;

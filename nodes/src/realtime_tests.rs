@@ -138,6 +138,33 @@ fn a_slow_listener_loses_messages_and_every_one_is_counted() {
     assert!(heard.is_sorted(), "in order: {heard:?}");
 }
 
+/// Panics at the first message that it hears.
+struct Fragile;
+
+impl Node for Fragile {
+    fn interface(&self) -> &'static Interface {
+        &LISTENER
+    }
+
+    fn handle(&mut self, input: Input, _ctx: &mut Context<'_>) {
+        assert!(!matches!(input, Input::Message { .. }), "as it should");
+    }
+}
+
+/// The others do not go on without it until somebody looks.
+#[test]
+fn a_node_that_panics_ends_the_run_and_is_named() {
+    let (graph, instances) = graph_of(vec![Box::new(Speaker::default()), Box::new(Fragile)]);
+    let begun = std::time::Instant::now();
+    let options = RunOptions {
+        duration_ns: Some(60_000_000_000),
+        ..RunOptions::default()
+    };
+    let error = run_graph(graph, instances, None, options).expect_err("it panicked");
+    assert!(error.to_string().contains("/listener panicked"), "{error}");
+    assert!(begun.elapsed() < Duration::from_secs(30));
+}
+
 #[test]
 fn a_full_queue_drops_its_oldest_message() {
     let (graph, instances) = graph_of(vec![

@@ -131,6 +131,9 @@ struct Said<'a> {
 impl<'a> Said<'a> {
     fn of(recording: &'a Recording, graph: &Graph, instances: &[Instance]) -> Self {
         let mut publishers: HashMap<&str, (usize, bool)> = HashMap::new();
+        // Other processes may have said what nodes here have heard.
+        let others =
+            |topic: usize| recording.network && !graph.topics[topic].subscribers.is_empty();
         for (index, instance) in instances.iter().enumerate() {
             for endpoint in instance.interface.publishers {
                 let Some(topic) = graph.publishes(index, endpoint.name) else {
@@ -138,8 +141,8 @@ impl<'a> Said<'a> {
                 };
                 let entry = publishers.entry(&graph.topics[topic].name);
                 let (count, replayed) = entry.or_insert((0, true));
-                *count += 1;
-                *replayed &= is_replayed(instance);
+                *count += 1 + usize::from(others(topic));
+                *replayed &= is_replayed(instance) && !others(topic);
             }
         }
         let (mut left, mut shared) = (BTreeMap::new(), HashMap::new());
