@@ -7,6 +7,7 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use saccade_engine::models::central_complex::{
     Extended, ExtendedParameters, Gaussian, NoiseLevels, Parameters, PathIntegrator, RateModel,
+    Spiking, SpikingParameters,
 };
 
 fn step<M: PathIntegrator>(criterion: &mut Criterion, name: &str, mut model: M) {
@@ -30,6 +31,11 @@ fn bench(criterion: &mut Criterion) {
     }
     if let Ok(model) = Extended::new(&ExtendedParameters::default()) {
         step(criterion, "central complex, extended", model);
+    }
+    // A step of this one is 100 ticks.
+    let rng = ChaCha8Rng::seed_from_u64(2);
+    if let Ok(model) = Spiking::new(&SpikingParameters::default(), rng) {
+        step(criterion, "central complex, spiking", model);
     }
 }
 

@@ -11,7 +11,7 @@ use saccade_engine::models::central_complex::body::Body;
 use saccade_engine::models::central_complex::statistics::{Experiment, Model, Summary};
 use saccade_engine::models::central_complex::{
     Extended, ExtendedParameters, Flight, Gaussian, NoiseLevels, NoiseSource, Parameters,
-    PathIntegrator, Population, RateModel, Silent, fly, outbound,
+    PathIntegrator, Population, RateModel, Silent, Spiking, SpikingParameters, fly, outbound,
 };
 
 const HOME_1500: Flight = Flight {
@@ -148,11 +148,11 @@ fn twenty_routes_come_as_close_as_the_reference() {
 
 /// Median distance between where the memory says home is and where it is, at the end of
 /// random ways out.
-fn error_of_home_vector<M: PathIntegrator>(make: impl Fn() -> M) -> f64 {
-    let mut errors: Vec<f64> = (0..60)
+fn error_of_home_vector<M: PathIntegrator>(make: impl Fn() -> M, routes: u64, steps: usize) -> f64 {
+    let mut errors: Vec<f64> = (0..routes)
         .map(|seed| {
             let rng = ChaCha8Rng::seed_from_u64(seed);
-            let route = outbound(1500, &mut rng.clone()).unwrap();
+            let route = outbound(steps, &mut rng.clone()).unwrap();
             let mut model = make();
             let mut noise = Gaussian::new(NoiseLevels::default(), rng).unwrap();
             let stay = Flight {
@@ -160,23 +160,63 @@ fn error_of_home_vector<M: PathIntegrator>(make: impl Fn() -> M) -> f64 {
                 sideways_rad: 0.0,
             };
             let journey = fly(&mut model, &route, stay, &mut noise, &mut |_, _| {});
-            let (p, home) = (journey.out[1499], model.home_vector());
+            let (p, home) = (journey.out[steps - 1], model.home_vector());
             let (sin, cos) = home.heading_rad.sin_cos();
             (p[0] + home.distance * sin).hypot(p[1] + home.distance * cos)
         })
         .collect();
     errors.sort_by(f64::total_cmp);
-    errors[30]
+    errors[errors.len() / 2]
 }
 
 /// Of ways some 175 long; the reference's median error is 9.3.
 #[test]
 fn the_home_vector_points_home() {
-    let published = error_of_home_vector(|| RateModel::new(Parameters::default()).unwrap());
-    let extended = error_of_home_vector(|| Extended::new(&ExtendedParameters::default()).unwrap());
+    let published =
+        error_of_home_vector(|| RateModel::new(Parameters::default()).unwrap(), 60, 1500);
+    let extended = error_of_home_vector(
+        || Extended::new(&ExtendedParameters::default()).unwrap(),
+        60,
+        1500,
+    );
     println!("median error of the home vector {published}, extended {extended}");
     assert!(published < 12.0, "published {published}");
     assert!(extended < published, "extended {extended}");
+}
+
+/// Of ways some 100 long.
+#[test]
+fn the_home_vector_of_the_spiking_model_points_home() {
+    let make = || {
+        let rng = ChaCha8Rng::seed_from_u64(9);
+        Spiking::new(&SpikingParameters::default(), rng).unwrap()
+    };
+    let error = error_of_home_vector(make, 11, 500);
+    println!("median error of the spiking model's home vector {error}");
+    assert!(error < 12.0, "{error}");
+}
+
+/// 50 s out, 150 s home, at the nominal noise: every route comes home, as straight as the
+/// rate model's and at the rate of insects' neurons.
+#[test]
+fn spiking_neurons_come_home() {
+    let flown = Experiment {
+        out_steps: 500,
+        routes: 12,
+        ..experiment(Model::Spiking, 0.1)
+    };
+    let trials = flown.trials().unwrap();
+    let summary = Summary::of(&trials);
+    println!("spiking neurons: {summary:?}");
+    assert_eq!(summary.within_home_range, 1.0, "{summary:?}");
+    assert!(summary.mean < 3.0 && summary.tau < 1.5, "{summary:?}");
+    let rates = trials.iter().flat_map(|t| t.activity).map(|a| 60.0 * a);
+    for rate in rates {
+        assert!(
+            (3.0..60.0).contains(&rate),
+            "a population fires at {rate} Hz"
+        );
+    }
 }
 
 fn experiment(model: Model, noise: f64) -> Experiment {

@@ -11,6 +11,9 @@ use saccade_engine::encoder::{Encoder, EncoderConfig};
 use saccade_engine::learning::feedback::Feedback;
 use saccade_engine::learning::online::{Online, OnlineConfig};
 use saccade_engine::learning::optimizer::{Optimizer, OptimizerConfig};
+use saccade_engine::models::central_complex::{
+    Gaussian, NoiseLevels, PathIntegrator, Spiking, SpikingParameters,
+};
 use saccade_engine::models::classifier::Classifier;
 use saccade_engine::models::config::ClassifierConfig;
 
@@ -37,6 +40,19 @@ unsafe impl GlobalAlloc for Counting {
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
+
+#[test]
+fn a_step_of_the_spiking_path_integrator_allocates_nothing() {
+    let rng = ChaCha8Rng::seed_from_u64(3);
+    let mut model = Spiking::new(&SpikingParameters::default(), rng.clone()).unwrap();
+    let mut noise = Gaussian::new(NoiseLevels::default(), rng).unwrap();
+    let before = ALLOCATIONS.with(Cell::get);
+    let turns: f64 = (0..5)
+        .map(|_| model.step(0.3, [0.1, 0.4], &mut noise))
+        .sum();
+    assert_eq!(ALLOCATIONS.with(Cell::get), before);
+    assert!(turns.is_finite() && model.home_vector().distance > 0.0);
+}
 
 #[test]
 fn a_tick_allocates_nothing() {

@@ -306,7 +306,28 @@ fn path_integration_is_reported_with_pictures() {
     }
     let again = saccade(folder.path(), &args(&["--noise", "0.1"]));
     let again: serde_json::Value = serde_json::from_slice(&again.stdout).expect("JSON");
-    assert_eq!(again["rows"][0], rows[0]);
+    for same in ["closest", "standard_error", "activity"] {
+        assert_eq!(again["rows"][0][same], rows[0][same], "{same}");
+    }
+
+    let short = [
+        "--model",
+        "spiking",
+        "--out-steps",
+        "200",
+        "--home-steps",
+        "20",
+    ];
+    let out = saccade(folder.path(), &args(&short));
+    let document: serde_json::Value = serde_json::from_slice(&out.stdout).expect("JSON");
+    let row = &document["rows"][0];
+    let number = |of: &serde_json::Value| of.as_f64().expect("a number");
+    assert!(
+        (10.0..50.0).contains(&number(&row["rate_hz"]["CPU4"])),
+        "{row}"
+    );
+    let slow = number(&row["step_us"]) * number(&row["times_real_time"]);
+    assert!((slow - 1e5).abs() < 1.0, "{row}");
 
     let out = saccade(folder.path(), &args(&["--noise", "nan"]));
     assert_eq!(out.status.code(), Some(1));

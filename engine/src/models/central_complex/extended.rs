@@ -246,6 +246,10 @@ impl PathIntegrator for Extended {
         // 45 deg aside.
         HomeVector::read(&self.cells.memory, 1.0 / (4.0 * self.gain * self.range))
     }
+
+    fn activity(&self, population: Population) -> &[f64] {
+        self.cells.activity(population)
+    }
 }
 
 /// The bump in the activities of TB1, which are low where it is: without its mean, and

@@ -29,10 +29,9 @@
 //!
 //! A velocity of 1 is 1 step of length per step of time; the model is tuned to the
 //! speeds of its agent ([`body`]), about 0.57 inbound.
-
 //!
-//! [`Extended`] is a variant that holds where this model breaks; [`statistics`] flies
-//! many routes with either.
+//! [`Extended`] is a variant that holds where this model breaks, [`Spiking`] one of
+//! spiking neurons; [`statistics`] flies many routes with any of them.
 
 pub mod body;
 mod extended;
@@ -40,6 +39,7 @@ mod home_vector;
 mod noise;
 mod rate;
 mod route;
+mod spiking;
 pub mod statistics;
 
 pub use extended::{Extended, ExtendedParameters};
@@ -47,13 +47,20 @@ pub use home_vector::HomeVector;
 pub use noise::{Gaussian, NoiseLevels, NoiseSource, Population, Silent};
 pub use rate::{Parameters, RateModel};
 pub use route::{Flight, Journey, RandomWalk, Step, fly, outbound};
+pub use spiking::{EXCHANGE_MS, FULL_RATE_HZ, NEURONS, Spiking, SpikingParameters};
 
 /// What keeps the way home and steers by it.
 pub trait PathIntegrator {
     /// One step: takes heading (rad) and velocity (x, y) over the ground, returns the
     /// turn in rad, clockwise positive. Allocates nothing.
-    fn step<N: NoiseSource>(&mut self, heading_rad: f64, velocity: [f64; 2], noise: &mut N) -> f64;
+    fn step<N: NoiseSource>(&mut self, heading_rad: f64, velocity: [f64; 2], noise: &mut N) -> f64
+    where
+        Self: Sized;
 
     /// The home vector that the memory holds.
     fn home_vector(&self) -> HomeVector;
+
+    /// Activities of a population's cells in the last step, 0 to 1; empty where there is
+    /// no such population.
+    fn activity(&self, population: Population) -> &[f64];
 }

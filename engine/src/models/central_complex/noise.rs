@@ -27,6 +27,34 @@ pub enum Population {
     Cpu1,
 }
 
+impl Population {
+    /// All of them, in order.
+    pub const ALL: [Self; 8] = [
+        Self::Tl,
+        Self::Cl1,
+        Self::Tb1,
+        Self::Tn1,
+        Self::Tn2,
+        Self::Cpu4,
+        Self::Pontine,
+        Self::Cpu1,
+    ];
+
+    /// Its name in tables.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Tl => "TL",
+            Self::Cl1 => "CL1",
+            Self::Tb1 => "TB1",
+            Self::Tn1 => "TN1",
+            Self::Tn2 => "TN2",
+            Self::Cpu4 => "CPU4",
+            Self::Pontine => "pontine",
+            Self::Cpu1 => "CPU1",
+        }
+    }
+}
+
 /// Where the noise of a step comes from.
 pub trait NoiseSource {
     /// Writes the noise to be added to the activities of a population. The pontine

@@ -10,9 +10,9 @@ use super::noise::{NoiseSource, Population};
 use crate::error::{Result, check};
 
 /// Gain and offset of a population's response.
-type Response = (f64, f64);
+pub(super) type Response = (f64, f64);
 
-const TL: Response = (6.8, -3.0);
+pub(super) const TL: Response = (6.8, -3.0);
 const CL1: Response = (-3.0, 0.5);
 const TB1: Response = (5.0, 0.0);
 const CPU4: Response = (5.0, -2.5);
@@ -93,9 +93,8 @@ impl RateModel {
     /// [`crate::Error::Parameter`] where a parameter is out of range.
     pub fn new(parameters: Parameters) -> Result<Self> {
         parameters.validate()?;
-        let weight = |j: usize, k: usize| 0.5 * (1.0 - (TAU * (k as f64 - j as f64) / 8.0).cos());
         Ok(Self {
-            inhibition: std::array::from_fn(|j| std::array::from_fn(|k| weight(j, k))),
+            inhibition: inhibition(),
             tl: [0.0; 16],
             cl1: [0.0; 16],
             tb1: [0.0; 8],
@@ -199,6 +198,25 @@ impl PathIntegrator for RateModel {
     fn home_vector(&self) -> HomeVector {
         HomeVector::read(&self.memory, LENGTH_PER_UNIT)
     }
+
+    fn activity(&self, population: Population) -> &[f64] {
+        match population {
+            Population::Tl => &self.tl,
+            Population::Cl1 => &self.cl1,
+            Population::Tb1 => &self.tb1,
+            Population::Tn1 => &self.tn1,
+            Population::Tn2 => &self.tn2,
+            Population::Cpu4 => &self.cpu4,
+            Population::Pontine => &self.pontine,
+            Population::Cpu1 => &self.cpu1,
+        }
+    }
+}
+
+/// `W`, by which the heading neurons inhibit each other, `[8, 8]`.
+pub(super) fn inhibition() -> [[f64; 8]; 8] {
+    let weight = |j: usize, k: usize| 0.5 * (1.0 - (TAU * (k as f64 - j as f64) / 8.0).cos());
+    std::array::from_fn(|j| std::array::from_fn(|k| weight(j, k)))
 }
 
 /// Flow seen to the right and to the left.
@@ -218,7 +236,7 @@ fn respond(
     add_noise(x, population, noise);
 }
 
-fn sigmoid(x: &mut [f64], (gain, offset): Response) {
+pub(super) fn sigmoid(x: &mut [f64], (gain, offset): Response) {
     for x in x {
         *x = 1.0 / (1.0 + (-(gain * *x + offset)).exp());
     }

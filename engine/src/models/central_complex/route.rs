@@ -5,7 +5,7 @@ use rand_chacha::ChaCha8Rng;
 
 use super::body::Body;
 use super::home_vector::HomeVector;
-use super::noise::NoiseSource;
+use super::noise::{NoiseSource, Population};
 use super::{PathIntegrator, body};
 use crate::error::{Result, check_count};
 
@@ -78,6 +78,10 @@ impl PathIntegrator for RandomWalk {
             heading_rad: 0.0,
             distance: 0.0,
         }
+    }
+
+    fn activity(&self, _: Population) -> &[f64] {
+        &[]
     }
 }
 

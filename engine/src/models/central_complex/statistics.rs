@@ -5,11 +5,12 @@ use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use super::PathIntegrator;
 use super::extended::{Extended, ExtendedParameters};
-use super::noise::{Gaussian, NoiseLevels};
+use super::noise::{Gaussian, NoiseLevels, Population};
 use super::rate::{Parameters, RateModel};
 use super::route::{Flight, Journey, RandomWalk, fly, outbound};
-use super::{HomeVector, PathIntegrator};
+use super::spiking::{Spiking, SpikingParameters};
 use crate::error::{Result, check, check_count};
 
 /// Distance, in steps of length, that counts as home.
@@ -23,6 +24,8 @@ pub enum Model {
     Published,
     /// The variant that holds where it breaks.
     Extended,
+    /// The spiking model.
+    Spiking,
     /// Nothing: a random walk.
     RandomWalk,
 }
@@ -57,19 +60,35 @@ impl Experiment {
         let routes = 0..self.routes as u64;
         routes
             .into_par_iter()
-            .map(|route| Ok(Trial::of(&self.journey(route, &mut |_| {})?)))
+            .map(|route| self.trial(route))
             .collect()
     }
 
-    /// Flies one route. `watch` hears after every step, out and home, how to read the
-    /// home vector of whatever steers.
+    fn trial(&self, route: u64) -> Result<Trial> {
+        let mut activity = [0.0; Population::ALL.len()];
+        let mut steps = 0.0;
+        let journey = self.journey(route, &mut |model| {
+            steps += 1.0;
+            for (sum, population) in activity.iter_mut().zip(Population::ALL) {
+                let cells = model.activity(population);
+                *sum += cells.iter().sum::<f64>() / cells.len() as f64;
+            }
+        })?;
+        Ok(Trial {
+            closest: journey.closest(),
+            left: journey.left(),
+            activity: activity.map(|sum| sum / steps),
+        })
+    }
+
+    /// Flies one route. `watch` is shown after every step, out and home, what steers.
     ///
     /// # Errors
     /// [`crate::Error::Parameter`] names what is out of range.
     pub fn journey(
         &self,
         route: u64,
-        watch: &mut dyn FnMut(&dyn Fn() -> HomeVector),
+        watch: &mut dyn FnMut(&dyn PathIntegrator),
     ) -> Result<Journey> {
         check_count("path.home_steps", self.home_steps, 1, 10_000_000)?;
         check("path.sideways_rad", self.sideways_rad, -10.0, 10.0)?;
@@ -82,19 +101,20 @@ impl Experiment {
         Ok(match self.model {
             Model::Published => {
                 let mut model = RateModel::new(Parameters::default())?;
-                fly(&mut model, &way, flight, &mut noise, &mut |model, _| {
-                    watch(&|| model.home_vector());
-                })
+                fly(&mut model, &way, flight, &mut noise, &mut |m, _| watch(m))
             }
             Model::Extended => {
                 let mut model = Extended::new(&ExtendedParameters::default())?;
-                fly(&mut model, &way, flight, &mut noise, &mut |model, _| {
-                    watch(&|| model.home_vector());
-                })
+                fly(&mut model, &way, flight, &mut noise, &mut |m, _| watch(m))
+            }
+            Model::Spiking => {
+                let rng = rng(self.seed, route, 3);
+                let mut model = Spiking::new(&SpikingParameters::default(), rng)?;
+                fly(&mut model, &way, flight, &mut noise, &mut |m, _| watch(m))
             }
             Model::RandomWalk => {
                 let mut walk = RandomWalk::new(rng(self.seed, route, 2));
-                fly(&mut walk, &way, flight, &mut noise, &mut |_, _| {})
+                fly(&mut walk, &way, flight, &mut noise, &mut |m, _| watch(m))
             }
         })
     }
@@ -116,15 +136,9 @@ pub struct Trial {
     pub closest: f64,
     /// See [`Journey::left`].
     pub left: f64,
-}
-
-impl Trial {
-    fn of(journey: &Journey) -> Self {
-        Self {
-            closest: journey.closest(),
-            left: journey.left(),
-        }
-    }
+    /// Mean activity of the cells of each population ([`Population::ALL`]) out and home;
+    /// NaN where there is no such population.
+    pub activity: [f64; Population::ALL.len()],
 }
 
 /// Figures of many routes.

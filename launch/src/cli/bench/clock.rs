@@ -9,7 +9,7 @@ fn cpu_s() -> f64 {
 }
 
 /// CPU seconds that `work` takes in this thread.
-pub(super) fn timed(work: impl FnOnce()) -> f64 {
+pub(in crate::cli) fn timed(work: impl FnOnce()) -> f64 {
     let start = cpu_s();
     work();
     cpu_s() - start

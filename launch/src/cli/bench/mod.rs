@@ -1,6 +1,6 @@
 //! `saccade bench`: how fast the parts are on this machine.
 
-mod clock;
+pub(super) mod clock;
 mod engine;
 mod inference;
 mod nest;

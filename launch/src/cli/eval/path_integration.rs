@@ -1,11 +1,15 @@
 //! `saccade eval path-integration`: how close to home the central complex comes.
 
+use crate::cli::bench::clock::timed;
 use crate::cli::{CliError, CliResult, Exit, print_json, print_line, write_json};
 use crate::plots::{self, LineChart, Marker, Series};
 use indicatif::{ProgressBar, ProgressStyle};
-use saccade_engine::models::central_complex::NoiseLevels;
-use saccade_engine::models::central_complex::statistics::{Experiment, HOME_RANGE, Model, Summary};
+use saccade_engine::models::central_complex::statistics::{
+    Experiment, HOME_RANGE, Model, Summary, Trial,
+};
+use saccade_engine::models::central_complex::{EXCHANGE_MS, FULL_RATE_HZ, NoiseLevels, Population};
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -17,12 +21,18 @@ published model, and where it breaks:
 
   saccade eval path-integration --noise 0,0.1,0.2,0.3,0.4
   saccade eval path-integration --out-steps 300,1000,3000,10000 --routes 200
-  saccade eval path-integration --sideways-deg 0,45,135")]
+  saccade eval path-integration --sideways-deg 0,45,135
+
+The spiking model beside them, 50 s out and 150 s home, exchanging with its body every
+100 ms:
+
+  saccade eval path-integration --model published,extended,spiking --out-steps 500 --home-steps 1500")]
 pub struct PathIntegrationArgs {
     /// What steers home.
     #[arg(long = "model", value_enum, value_delimiter = ',', default_values_t = [ModelArg::Published, ModelArg::Extended])]
     models: Vec<ModelArg>,
-    /// Standard deviation of the noise of every cell's activity (which lies between 0 and 1).
+    /// Standard deviation of the noise of every cell's activity (which lies between 0 and 1);
+    /// in the spiking model, of what drives it.
     #[arg(long, value_delimiter = ',', default_values_t = [0.1])]
     noise: Vec<f64>,
     /// Steps of the way out.
@@ -55,6 +65,8 @@ enum ModelArg {
     Published,
     /// The variant that holds on long ways, in noise and sideways.
     Extended,
+    /// The spiking model: a column of eight neurons for every cell, memory in synapses.
+    Spiking,
     /// Nothing: what chance does.
     RandomWalk,
 }
@@ -64,6 +76,7 @@ impl ModelArg {
         match self {
             Self::Published => Model::Published,
             Self::Extended => Model::Extended,
+            Self::Spiking => Model::Spiking,
             Self::RandomWalk => Model::RandomWalk,
         }
     }
@@ -72,6 +85,7 @@ impl ModelArg {
         match self {
             Self::Published => "published",
             Self::Extended => "extended",
+            Self::Spiking => "spiking",
             Self::RandomWalk => "random walk",
         }
     }
@@ -99,6 +113,14 @@ struct Row {
     closest: Summary,
     /// Standard errors of these, by bootstrap.
     standard_error: Summary,
+    /// Mean activity of the cells of each population, 0 to 1; of spiking ones 1 is 60 Hz.
+    activity: BTreeMap<&'static str, f64>,
+    /// Of spiking neurons, mean rate of each population, in Hz.
+    rate_hz: Option<BTreeMap<&'static str, f64>>,
+    /// CPU time of a step (brain, body and noise) on one core, in us.
+    step_us: f64,
+    /// Of spiking neurons, biological time by CPU time on one core.
+    times_real_time: Option<f64>,
     #[serde(skip)]
     flown: Experiment,
 }
@@ -117,17 +139,7 @@ pub fn run(args: &PathIntegrationArgs) -> CliResult {
     for (model, noise, sideways_deg, flown) in experiments {
         bar.set_message(format!("{}, noise {noise}", model.name()));
         bar.tick();
-        let trials = flown.trials()?;
-        rows.push(Row {
-            model: model.name(),
-            noise,
-            out_steps: flown.out_steps,
-            home_steps: flown.home_steps,
-            sideways_deg,
-            closest: Summary::of(&trials),
-            standard_error: Summary::standard_errors(&trials, flown.seed),
-            flown,
-        });
+        rows.push(row(model, noise, sideways_deg, flown)?);
         bar.inc(1);
     }
     bar.finish_and_clear();
@@ -147,6 +159,53 @@ pub fn run(args: &PathIntegrationArgs) -> CliResult {
         print_line(text(&document))?;
     }
     Ok(Exit::Success)
+}
+
+fn row(model: ModelArg, noise: f64, sideways_deg: f64, flown: Experiment) -> Result<Row, CliError> {
+    let trials = flown.trials()?;
+    let step_us = step_us(&flown)?;
+    let spiking = model == ModelArg::Spiking;
+    let activity = activity(&trials);
+    Ok(Row {
+        model: model.name(),
+        noise,
+        out_steps: flown.out_steps,
+        home_steps: flown.home_steps,
+        sideways_deg,
+        closest: Summary::of(&trials),
+        standard_error: Summary::standard_errors(&trials, flown.seed),
+        rate_hz: spiking.then(|| {
+            activity
+                .iter()
+                .map(|(k, a)| (*k, FULL_RATE_HZ * a))
+                .collect()
+        }),
+        activity,
+        step_us,
+        times_real_time: spiking.then(|| f64::from(EXCHANGE_MS) * 1e3 / step_us),
+        flown,
+    })
+}
+
+/// CPU time of a step in us, over the first routes flown again one after the other.
+fn step_us(flown: &Experiment) -> Result<f64, CliError> {
+    let routes = flown.routes.min(3) as u64;
+    let mut flights = Ok(());
+    let cpu_s = timed(|| {
+        flights = (0..routes).try_for_each(|route| flown.journey(route, &mut |_| {}).map(drop));
+    });
+    flights?;
+    let steps = routes as f64 * (flown.out_steps + flown.home_steps) as f64;
+    Ok(1e6 * cpu_s / steps)
+}
+
+/// Mean activity by population.
+fn activity(trials: &[Trial]) -> BTreeMap<&'static str, f64> {
+    let mean = |k: usize| trials.iter().map(|t| t.activity[k]).sum::<f64>() / trials.len() as f64;
+    let all = Population::ALL.iter().enumerate();
+    all.map(|(k, population)| (population.name(), mean(k)))
+        .filter(|(_, mean)| mean.is_finite())
+        .collect()
 }
 
 fn experiments(args: &PathIntegrationArgs) -> Vec<(ModelArg, f64, f64, Experiment)> {
@@ -199,7 +258,43 @@ fn text(document: &Document) -> String {
             c.tau
         ));
     }
+    lines.extend(activities(document));
     lines.join("\n")
+}
+
+/// How active each population was, and how long a step took.
+fn activities(document: &Document) -> Vec<String> {
+    let names = Population::ALL.map(Population::name);
+    let mut head = format!(
+        "{:<12}{:>6}{:>8}{:>10}",
+        "model", "noise", "out", "sideways"
+    );
+    head.extend(names.map(|name| format!("{name:>9}")));
+    let mut lines = vec![
+        String::new(),
+        "mean activity of the cells, 0 to 1 (of spiking neurons their rate), and the CPU time of a step"
+            .to_owned(),
+        head + "    step (us)",
+    ];
+    for row in &document.rows {
+        let mut line = format!(
+            "{:<12}{:>6}{:>8}{:>9}°",
+            row.model, row.noise, row.out_steps, row.sideways_deg
+        );
+        line.extend(
+            names.map(|name| match (&row.rate_hz, row.activity.get(name)) {
+                (Some(rates), Some(_)) => format!("{:>6.1} Hz", rates[name]),
+                (None, Some(activity)) => format!("{activity:>9.3}"),
+                (_, None) => format!("{:>9}", "-"),
+            }),
+        );
+        line.push_str(&format!("{:>13.1}", row.step_us));
+        if let Some(times) = row.times_real_time {
+            line.push_str(&format!("   {times:.0} x real time"));
+        }
+        lines.push(line);
+    }
+    lines
 }
 
 fn write(document: &Document, folder: &Path) -> Result<(), CliError> {
@@ -232,15 +327,24 @@ fn closest_charts(document: &Document) -> Vec<(&'static str, LineChart)> {
     ];
     let mut charts = Vec::new();
     for (file, x_label, x) in axes {
-        let first = document.rows.first().map(x);
-        if document.rows.iter().all(|r| Some(x(r)) == first) {
+        let varies =
+            |x: fn(&Row) -> f64| document.rows.iter().any(|r| x(r) != x(&document.rows[0]));
+        if !varies(x) {
             continue;
         }
+        // A line for every model and combination of whatever else was listed.
+        let others = axes.iter().filter(|a| a.0 != file && varies(a.2));
+        let others: Vec<&Axis> = others.collect();
         let mut series: Vec<Series> = Vec::new();
         for row in &document.rows {
-            let at = series.iter().position(|s| s.name == row.model);
+            let name = others
+                .iter()
+                .fold(row.model.to_owned(), |name, (_, what, x)| {
+                    format!("{name}, {what} {}", x(row))
+                });
+            let at = series.iter().position(|s| s.name == name);
             let at = at.unwrap_or_else(|| {
-                series.push(Series::new(series.len(), row.model, Vec::new()));
+                series.push(Series::new(series.len(), name, Vec::new()));
                 series.len() - 1
             });
             let (y, error) = (row.closest.mean, 2.0 * row.standard_error.mean);
@@ -303,7 +407,9 @@ fn routes_chart(row: &Row) -> Result<LineChart, CliError> {
 /// Distance home that the memory holds on the first route, and the true one.
 fn home_vector_chart(row: &Row) -> Result<LineChart, CliError> {
     let mut held = Vec::new();
-    let journey = row.flown.journey(0, &mut |home| held.push(home()))?;
+    let journey = row
+        .flown
+        .journey(0, &mut |home| held.push(home.home_vector()))?;
     let steps = || (1..).map(f64::from);
     let way = journey.out.iter().chain(&journey.home);
     let truth = steps().zip(way.map(|p| p[0].hypot(p[1]))).collect();
