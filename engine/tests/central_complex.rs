@@ -211,6 +211,9 @@ fn spiking_neurons_come_home() {
     assert_eq!(summary.within_home_range, 1.0, "{summary:?}");
     assert!(summary.mean < 3.0 && summary.tau < 1.5, "{summary:?}");
     let rates = trials.iter().flat_map(|t| t.activity).map(|a| 60.0 * a);
+    let mean = trials.iter().map(|t| 60.0 * t.mean_activity).sum::<f64>() / 12.0;
+    println!("mean rate {mean} Hz");
+    assert!((27.0..33.0).contains(&mean), "{mean} Hz");
     for rate in rates {
         assert!(
             (3.0..60.0).contains(&rate),

@@ -66,18 +66,24 @@ impl Experiment {
 
     fn trial(&self, route: u64) -> Result<Trial> {
         let mut activity = [0.0; Population::ALL.len()];
-        let mut steps = 0.0;
+        let (mut all, mut steps) = (0.0, 0.0);
         let journey = self.journey(route, &mut |model| {
             steps += 1.0;
-            for (sum, population) in activity.iter_mut().zip(Population::ALL) {
-                let cells = model.activity(population);
-                *sum += cells.iter().sum::<f64>() / cells.len() as f64;
+            let (mut total, mut cells) = (0.0, 0.0);
+            for (mean, population) in activity.iter_mut().zip(Population::ALL) {
+                let activities = model.activity(population);
+                let (sum, n) = (activities.iter().sum::<f64>(), activities.len() as f64);
+                *mean += sum / n;
+                total += sum;
+                cells += n;
             }
+            all += total / cells;
         })?;
         Ok(Trial {
             closest: journey.closest(),
             left: journey.left(),
             activity: activity.map(|sum| sum / steps),
+            mean_activity: all / steps,
         })
     }
 
@@ -139,6 +145,8 @@ pub struct Trial {
     /// Mean activity of the cells of each population ([`Population::ALL`]) out and home;
     /// NaN where there is no such population.
     pub activity: [f64; Population::ALL.len()],
+    /// Mean activity of all these cells.
+    pub mean_activity: f64,
 }
 
 /// Figures of many routes.

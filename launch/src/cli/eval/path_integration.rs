@@ -13,6 +13,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+/// All populations together.
+const ALL: &str = "all";
+
 /// Arguments of `saccade eval path-integration`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -201,9 +204,11 @@ fn step_us(flown: &Experiment) -> Result<f64, CliError> {
 
 /// Mean activity by population.
 fn activity(trials: &[Trial]) -> BTreeMap<&'static str, f64> {
-    let mean = |k: usize| trials.iter().map(|t| t.activity[k]).sum::<f64>() / trials.len() as f64;
-    let all = Population::ALL.iter().enumerate();
-    all.map(|(k, population)| (population.name(), mean(k)))
+    let mean =
+        |of: &dyn Fn(&Trial) -> f64| trials.iter().map(of).sum::<f64>() / trials.len() as f64;
+    let each = Population::ALL.iter().enumerate();
+    each.map(|(k, population)| (population.name(), mean(&|t| t.activity[k])))
+        .chain([(ALL, mean(&|t| t.mean_activity))])
         .filter(|(_, mean)| mean.is_finite())
         .collect()
 }
@@ -264,12 +269,12 @@ fn text(document: &Document) -> String {
 
 /// How active each population was, and how long a step took.
 fn activities(document: &Document) -> Vec<String> {
-    let names = Population::ALL.map(Population::name);
+    let names = Population::ALL.iter().map(|p| p.name()).chain([ALL]);
     let mut head = format!(
         "{:<12}{:>6}{:>8}{:>10}",
         "model", "noise", "out", "sideways"
     );
-    head.extend(names.map(|name| format!("{name:>9}")));
+    head.extend(names.clone().map(|name| format!("{name:>9}")));
     let mut lines = vec![
         String::new(),
         "mean activity of the cells, 0 to 1 (of spiking neurons their rate), and the CPU time of a step"
@@ -282,11 +287,13 @@ fn activities(document: &Document) -> Vec<String> {
             row.model, row.noise, row.out_steps, row.sideways_deg
         );
         line.extend(
-            names.map(|name| match (&row.rate_hz, row.activity.get(name)) {
-                (Some(rates), Some(_)) => format!("{:>6.1} Hz", rates[name]),
-                (None, Some(activity)) => format!("{activity:>9.3}"),
-                (_, None) => format!("{:>9}", "-"),
-            }),
+            names
+                .clone()
+                .map(|name| match (&row.rate_hz, row.activity.get(name)) {
+                    (Some(rates), Some(_)) => format!("{:>6.1} Hz", rates[name]),
+                    (None, Some(activity)) => format!("{activity:>9.3}"),
+                    (_, None) => format!("{:>9}", "-"),
+                }),
         );
         line.push_str(&format!("{:>13.1}", row.step_us));
         if let Some(times) = row.times_real_time {

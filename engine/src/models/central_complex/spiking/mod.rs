@@ -159,12 +159,6 @@ impl Spiking {
         self.memory.mean()
     }
 
-    /// Mean rate over all neurons in the last exchange, in Hz.
-    pub fn mean_rate_hz(&self) -> f64 {
-        let cells = &self.activity[..at::END];
-        FULL_RATE_HZ * cells.iter().sum::<f64>() / cells.len() as f64
-    }
-
     fn sense<N: NoiseSource>(&mut self, heading_rad: f64, velocity: [f64; 2], noise: &mut N) {
         let mut draws = [0.0; 16];
         noise.draw(Population::Tl, &mut draws);
