@@ -1,5 +1,7 @@
 #![doc = include_str!("../README.md")]
 
+#[cfg(feature = "spinnaker")]
+pub mod backends;
 pub mod circuit;
 pub mod encoder;
 pub mod error;
@@ -13,5 +15,7 @@ pub mod nir;
 pub mod real;
 mod simd;
 pub mod spikes;
+#[cfg(feature = "spinnaker")]
+pub mod spinnaker;
 
 pub use error::{Error, Result};

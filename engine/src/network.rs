@@ -221,7 +221,6 @@ impl<R: Real> Interval<R> {
     /// One tick with these input spikes. Panics on an input the network does not have.
     pub fn step(&mut self, network: &Network<R>, inputs: &[u32]) {
         let n = self.layer.v.len();
-        let recording = self.ticks < self.max_ticks;
         let row = self.ticks.min(self.max_ticks) * n;
         add_rows(&mut self.layer.current, &network.weights.w_in, inputs);
         add_rows(&mut self.layer.current, &network.weights.w_rec, &self.fired);
@@ -229,8 +228,25 @@ impl<R: Real> Interval<R> {
             .step(&network.dynamics, &mut self.psi[row..row + n]);
         self.fired.clear();
         self.layer.fired(&mut self.fired);
+        self.end_tick(network, inputs);
+    }
+
+    /// One tick of a recurrent layer that runs elsewhere: it was given `inputs`, and `fired`
+    /// are its spikes, ascending. Readout and record go on as in [`Interval::step`], but for
+    /// the surrogate gradients, which are unknown and stay zero: only the readout can learn.
+    /// Panics on a neuron that the network does not have.
+    pub fn observe(&mut self, network: &Network<R>, inputs: &[u32], fired: &[u32]) {
+        let n = self.layer.v.len();
+        let row = self.ticks.min(self.max_ticks) * n;
+        self.psi[row..row + n].fill(R::ZERO);
+        self.fired.clear();
+        self.fired.extend_from_slice(fired);
+        self.end_tick(network, inputs);
+    }
+
+    fn end_tick(&mut self, network: &Network<R>, inputs: &[u32]) {
         self.read_out(network);
-        if recording {
+        if self.ticks < self.max_ticks {
             self.inputs.push_tick(inputs);
             self.spikes.push_tick(&self.fired);
         }

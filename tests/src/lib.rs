@@ -87,6 +87,24 @@ pub fn free_domain() -> u16 {
     panic!("all {DOMAINS} domains are taken");
 }
 
+/// A loopback address at which no SpiNNaker board is emulated, for one test: a board's port
+/// is always the same.
+///
+/// # Panics
+/// Where all that are tried are taken.
+pub fn free_board() -> Ipv4Addr {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let process = std::process::id();
+    for _ in 0..100 {
+        let n = NEXT.fetch_add(1, Ordering::Relaxed) + 1;
+        let address = Ipv4Addr::new(127, (process >> 8) as u8 | 1, process as u8, n as u8);
+        if UdpSocket::bind((address, 17893)).is_ok() {
+            return address;
+        }
+    }
+    panic!("no loopback address has port 17893 free");
+}
+
 /// Waits for something that comes soon on an idle machine, and within a minute on
 /// a busy one.
 ///

@@ -221,6 +221,28 @@ impl Classifier {
         Ok(())
     }
 
+    /// Advances by one tick of a recurrent layer that runs elsewhere (a
+    /// [backend](crate::backends)) with the queued spikes: `hidden` are its spikes in the
+    /// tick, ascending. The decision is as if it had run here; only the readout can learn
+    /// from the interval.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] where there is no such neuron, before anything is changed.
+    pub fn observe(&mut self, hidden: &[u32]) -> Result<()> {
+        let n = self.network.topology.n_rec();
+        if let Some(neuron) = hidden.iter().find(|&&j| j as usize >= n) {
+            return Err(Error::Parameter {
+                name: "hidden neuron".into(),
+                value: neuron.to_string(),
+                range: format!("within 0..{n}, the network's recurrent neurons"),
+            });
+        }
+        self.presentation
+            .observe(&self.network, &self.pending, hidden);
+        self.pending.clear();
+        Ok(())
+    }
+
     /// Ticks since the start of the interval.
     pub fn ticks(&self) -> usize {
         self.presentation.interval.ticks()

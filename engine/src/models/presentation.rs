@@ -34,6 +34,16 @@ impl Presentation {
 
     pub(super) fn step(&mut self, network: &Network<f32>, inputs: &[u32]) {
         self.interval.step(network, inputs);
+        self.add_evidence();
+    }
+
+    /// A tick of a recurrent layer that runs elsewhere.
+    pub(super) fn observe(&mut self, network: &Network<f32>, inputs: &[u32], hidden: &[u32]) {
+        self.interval.observe(network, inputs, hidden);
+        self.add_evidence();
+    }
+
+    fn add_evidence(&mut self) {
         for (sum, &y) in self.evidence.iter_mut().zip(self.interval.readout()) {
             *sum += y;
         }

@@ -22,6 +22,7 @@ pub mod launch;
 mod live;
 pub mod node;
 pub mod plot;
+pub mod spinnaker;
 mod stop;
 pub mod train;
 pub mod weights;
@@ -74,6 +75,8 @@ enum Command {
     Plot(plot::PlotArgs),
     /// How fast the engine is on this machine, beside NEST if wanted, and ROS 2's network.
     Bench(bench::BenchArgs),
+    /// SpiNNaker boards: an emulated one.
+    Spinnaker(spinnaker::SpinnakerArgs),
     /// What is installed on this machine, and what will be used.
     Doctor(doctor::DoctorArgs),
 }
@@ -233,6 +236,7 @@ pub fn main() -> ExitCode {
         Command::Experiment(args) => experiment::run(args),
         Command::Plot(args) => plot::run(args),
         Command::Bench(args) => bench::run(args),
+        Command::Spinnaker(args) => spinnaker::run(args),
         Command::Doctor(args) => doctor::run(args),
     };
     match result {

@@ -4,6 +4,7 @@
 //! `fuzz/` hunts with them; `tests/parsers.rs` runs them over their seeds, which a
 //! program makes ([`seeds`]), and over what hunts have found (`fuzz/regressions`).
 
+mod board;
 mod streams;
 mod whole;
 
@@ -82,6 +83,8 @@ pub static PARSERS: &[Parser] = &[
     plain("world", whole::world, seeds::world),
     plain("weights", whole::weights, seeds::weights),
     plain("checkpoint", whole::checkpoint, seeds::checkpoint),
+    plain("eieio", board::eieio, seeds::eieio),
+    plain("sdp", board::sdp, seeds::sdp),
     // Packed, and with as many input spikes as a network may take in an interval.
     packed("file_nir", 2048 * MIB, whole::nir, seeds::file_nir),
 ];

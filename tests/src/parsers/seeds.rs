@@ -9,6 +9,9 @@ use saccade_engine::models::config::ClassifierConfig;
 use saccade_engine::models::sample::Sample;
 use saccade_engine::models::training::{TrainConfig, Trainer};
 use saccade_engine::nir;
+use saccade_engine::spinnaker::command::{Command, Core, Region, Regions};
+use saccade_engine::spinnaker::eieio::{Header as EieioHeader, KeyPrefix, Kind, Writer};
+use saccade_engine::spinnaker::sdp::{IpTagSet, SdpHeader};
 use saccade_launch::nir_file;
 use saccade_msgs::builtin_interfaces::Time;
 use saccade_msgs::dvs_msgs::EventArray;
@@ -417,4 +420,81 @@ pub fn file_nir() -> Vec<Vec<u8>> {
     [ours, others]
         .map(|graph| nir_file::to_bytes(&graph).expect("writes"))
         .into()
+}
+
+/// EIEIO: messages of every type, and every command that has content.
+pub fn eieio() -> Vec<Vec<u8>> {
+    let mut all = Vec::new();
+    for kind in Kind::ALL {
+        let paid = matches!(kind, Kind::Key16Payload | Kind::Key32Payload);
+        let bare = EieioHeader::of(kind);
+        let prefixed = EieioHeader {
+            key_prefix: Some(KeyPrefix::Upper(2)),
+            payload_prefix: Some(7),
+            payload_is_time: true,
+            ..bare
+        };
+        for header in [bare, prefixed] {
+            let mut buffer = [0; 64];
+            let mut writer = Writer::new(&mut buffer, header).expect("fits");
+            for key in 0..5 {
+                writer.push(key, paid.then_some(300)).expect("fits");
+            }
+            let n = writer.finish();
+            all.push(buffer[..n].to_vec());
+        }
+    }
+    let core = Core { x: 1, y: 2, p: 3 };
+    let region = Region {
+        channel: 1,
+        region: 2,
+        address: 0x6000_0000,
+        bytes: 64,
+    };
+    let data = all[0].clone();
+    let (sequence, regions) = (4, Regions::new(&[region; 2]));
+    let commands = [
+        Command::Database(Some("/tmp/board.sqlite3")),
+        Command::StopPause,
+        Command::RequestBuffers {
+            core,
+            region: 1,
+            sequence,
+            space: 256,
+        },
+        Command::SequencedData {
+            region: 1,
+            sequence,
+            data: &data,
+        },
+        Command::RequestReadData {
+            core,
+            sequence,
+            regions,
+        },
+        Command::DataRead { sequence, regions },
+        Command::DataReadAck { sequence },
+    ];
+    for command in commands {
+        let mut buffer = [0; 128];
+        let n = command.encode(&mut buffer).expect("fits");
+        all.push(buffer[..n].to_vec());
+    }
+    all
+}
+
+/// SDP: a request to the monitor, and events for a core.
+pub fn sdp() -> Vec<Vec<u8>> {
+    let set = IpTagSet {
+        yx: [0, 0],
+        tag: 1,
+        sequence: 5,
+        strip: true,
+        to: None,
+    };
+    let mut events = SdpHeader::to_core(Core { x: 0, y: 0, p: 3 })
+        .to_bytes()
+        .to_vec();
+    events.extend(&eieio()[0]);
+    vec![set.to_bytes().to_vec(), events]
 }

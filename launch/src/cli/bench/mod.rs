@@ -9,6 +9,7 @@ mod problem;
 #[cfg(feature = "dds")]
 mod ros;
 mod scaling;
+mod spinnaker;
 
 use super::CliResult;
 use clap::Subcommand;
@@ -27,6 +28,8 @@ enum BenchCommand {
     /// Messages and events over DDS, beside PyPI cyclonedds if wanted.
     #[cfg(feature = "dds")]
     Ros(ros::RosArgs),
+    /// The emulated SpiNNaker board over loopback: events per second, and round trips.
+    Spinnaker(spinnaker::SpinnakerArgs),
 }
 
 /// Runs `saccade bench`.
@@ -35,5 +38,6 @@ pub fn run(args: BenchArgs) -> CliResult {
         BenchCommand::Engine(args) => engine::run(&args),
         #[cfg(feature = "dds")]
         BenchCommand::Ros(args) => ros::run(&args),
+        BenchCommand::Spinnaker(args) => spinnaker::run(&args),
     }
 }

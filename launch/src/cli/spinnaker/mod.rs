@@ -1,0 +1,26 @@
+//! `saccade spinnaker`: SpiNNaker boards.
+
+mod emulate;
+
+use super::CliResult;
+use clap::Subcommand;
+
+/// Arguments of `saccade spinnaker`.
+#[derive(Debug, clap::Args)]
+pub struct SpinnakerArgs {
+    #[command(subcommand)]
+    command: SpinnakerCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum SpinnakerCommand {
+    /// Run a network as if on a board, for clients of a board's live spikes.
+    Emulate(emulate::EmulateArgs),
+}
+
+/// Runs `saccade spinnaker`.
+pub fn run(args: SpinnakerArgs) -> CliResult {
+    match args.command {
+        SpinnakerCommand::Emulate(args) => emulate::run(&args),
+    }
+}
