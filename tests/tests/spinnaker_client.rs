@@ -123,6 +123,14 @@ impl Clients {
     }
 }
 
+impl Drop for Clients {
+    fn drop(&mut self) {
+        // Where a test breaks off; a process that has ended cannot be killed.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
 /// What the clients have received, by run, sorted.
 fn received(path: &Path) -> Vec<Vec<(u32, u32)>> {
     let bytes = std::fs::read(path).expect("reads");

@@ -129,7 +129,7 @@ fn spinnaker() -> Finding {
         what: "SpiNNaker",
         found: None,
         used: false,
-        note: "not looked for: this version has no SpiNNaker backend yet",
+        note: "not looked for; `saccade spinnaker emulate` is a board on this machine",
     }
 }
 

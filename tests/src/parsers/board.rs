@@ -1,8 +1,15 @@
 //! Parsers of what goes to and from a SpiNNaker board.
 
+use std::net::Ipv4Addr;
+
+use saccade_engine::backends::spinnaker_live::{Link, Pace};
+use saccade_engine::spinnaker::board_map::BoardMap;
 use saccade_engine::spinnaker::command::{Command, is_command};
 use saccade_engine::spinnaker::eieio::{Kind, Message, Writer};
+use saccade_engine::spinnaker::emulator::{Board, BoardSettings, ClassifierProgram};
 use saccade_engine::spinnaker::sdp::{Request, SdpHeader, tag_answer};
+
+use super::seeds;
 
 /// EIEIO: what could be read is written, and reads the same.
 pub fn eieio(input: &[u8]) {
@@ -46,5 +53,43 @@ pub fn sdp(input: &[u8]) {
         let datagram = set.to_bytes();
         let (header, body) = SdpHeader::parse(&datagram).expect("reads what it wrote");
         assert_eq!(Request::parse(&header, body).expect("reads"), request);
+    }
+}
+
+/// Datagrams, each behind a byte of its length: all go to a board, and to whoever listens to
+/// one. Ticks go by, and every event that the board took has been counted.
+pub fn spinnaker_board(input: &[u8]) {
+    let program = Box::new(ClassifierProgram::new(seeds::tiny_classifier()));
+    let settings = BoardSettings::default();
+    let board = Board::new(program, Ipv4Addr::LOCALHOST, 1000, settings);
+    let mut board = board.expect("a small network fits");
+    let mut link = Link::new(board.map(), 4, 3, Pace::REAL, 1).expect("the same network");
+    board.run(true);
+    let host = (Ipv4Addr::LOCALHOST, 5000).into();
+    let (mut rest, mut given) = (input, 0);
+    while let [length, after @ ..] = rest {
+        let (datagram, after) = after.split_at(after.len().min(usize::from(*length)));
+        rest = after;
+        given += 1;
+        link.receive(datagram, given * 100);
+        board.receive(datagram, host, &mut |answer, _| {
+            assert_eq!(answer.len(), 18)
+        });
+        board.tick(&mut |packet, _| {
+            link.receive(packet, given * 100);
+        });
+        while link.next_tick().is_some() {}
+    }
+    let counts = board.counts();
+    assert_eq!((counts.datagrams, counts.ticks), (given, given));
+    assert_eq!(counts.foreign + counts.over_fifo, 0);
+}
+
+/// The database of a board's network.
+pub fn board_database(input: &[u8]) {
+    let path = super::whole::file("board.sqlite3", input);
+    match BoardMap::read(&path) {
+        Ok(map) => assert!(map.populations.len() < 1 << 16),
+        Err(error) => assert!(error.to_string().contains("board.sqlite3"), "{error}"),
     }
 }

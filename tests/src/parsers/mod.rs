@@ -85,6 +85,16 @@ pub static PARSERS: &[Parser] = &[
     plain("checkpoint", whole::checkpoint, seeds::checkpoint),
     plain("eieio", board::eieio, seeds::eieio),
     plain("sdp", board::sdp, seeds::sdp),
+    plain(
+        "spinnaker_board",
+        board::spinnaker_board,
+        seeds::spinnaker_board,
+    ),
+    plain(
+        "board_database",
+        board::board_database,
+        seeds::board_database,
+    ),
     // Packed, and with as many input spikes as a network may take in an interval.
     packed("file_nir", 2048 * MIB, whole::nir, seeds::file_nir),
 ];

@@ -11,6 +11,7 @@ use saccade_engine::models::training::{TrainConfig, Trainer};
 use saccade_engine::nir;
 use saccade_engine::spinnaker::command::{Command, Core, Region, Regions};
 use saccade_engine::spinnaker::eieio::{Header as EieioHeader, KeyPrefix, Kind, Writer};
+use saccade_engine::spinnaker::emulator::{Board, BoardSettings, ClassifierProgram, Relay};
 use saccade_engine::spinnaker::sdp::{IpTagSet, SdpHeader};
 use saccade_launch::nir_file;
 use saccade_msgs::builtin_interfaces::Time;
@@ -497,4 +498,63 @@ pub fn sdp() -> Vec<Vec<u8>> {
         .to_vec();
     events.extend(&eieio()[0]);
     vec![set.to_bytes().to_vec(), events]
+}
+
+/// The smallest network that a board may run.
+pub fn tiny_classifier() -> Classifier {
+    let config = ClassifierConfig {
+        n_in: 4,
+        n_lif: 2,
+        n_alif: 1,
+        max_ticks: 10,
+        learn_from_tick: 1,
+        ..ClassifierConfig::default()
+    };
+    Classifier::new(config, 1).expect("a network")
+}
+
+/// Datagrams to a board, each behind a byte of its length.
+pub fn spinnaker_board() -> Vec<Vec<u8>> {
+    let event = |p, header, key: u32| {
+        let mut datagram = SdpHeader::to_core(Core { x: 0, y: 0, p })
+            .to_bytes()
+            .to_vec();
+        let mut buffer = [0; 16];
+        let mut writer = Writer::new(&mut buffer, header).expect("fits");
+        writer.push(key, None).expect("fits");
+        let n = writer.finish();
+        datagram.extend(&buffer[..n]);
+        datagram
+    };
+    let narrow = EieioHeader::of(Kind::Key16);
+    // The tag, an interval's begin, an input now, one for a tick, output of a board, the end.
+    let datagrams = [
+        sdp()[0].clone(),
+        event(4, narrow, 0),
+        event(3, narrow, 2),
+        event(3, EieioHeader::at_tick(6), 0x1_0001),
+        eieio()[5].clone(),
+        event(4, narrow, 1),
+    ];
+    let framed = datagrams.iter().flat_map(|d| {
+        let length = [d.len() as u8];
+        length.into_iter().chain(d.iter().copied())
+    });
+    vec![framed.collect()]
+}
+
+/// Databases of boards.
+pub fn board_database() -> Vec<Vec<u8>> {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("a.sqlite3");
+    let relay = Relay { n: 3, sources: 1 };
+    let address = std::net::Ipv4Addr::LOCALHOST;
+    let classifier = ClassifierProgram::new(tiny_classifier());
+    let of = |program| Board::new(program, address, 1000, BoardSettings::default());
+    let boards = [of(Box::new(relay)), of(Box::new(classifier))];
+    let database = |board: Board| {
+        board.map().write(&path).expect("writes");
+        std::fs::read(&path).expect("reads")
+    };
+    boards.map(|b| database(b.expect("fits"))).to_vec()
 }

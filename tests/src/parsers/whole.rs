@@ -17,7 +17,7 @@ use saccade_worlds::sdf::World;
 use super::seeds;
 
 /// A file `name` with this content, in a folder that lives as long as the thread.
-fn file(name: &str, content: &[u8]) -> PathBuf {
+pub(super) fn file(name: &str, content: &[u8]) -> PathBuf {
     thread_local! {
         static FOLDER: OnceCell<tempfile::TempDir> = const { OnceCell::new() };
     }

@@ -11,6 +11,7 @@
 //! filter of the hidden spikes, and analogue, which a board does not send.
 
 use super::program::{Program, Role, Spec, Spike};
+use crate::fixed::{FixedNetwork, FixedState};
 use crate::models::classifier::Classifier;
 
 /// Atom of `control` that begins an interval.
@@ -30,9 +31,23 @@ pub fn populations(n_in: usize, n_rec: usize) -> [Spec; 4] {
     ]
 }
 
+/// How the recurrent layer is computed.
+enum Layer {
+    /// As everywhere else.
+    Float(Box<Classifier>),
+    /// With 16-bit weights and s16.15 state, as on SpiNNaker.
+    Fixed {
+        network: Box<FixedNetwork>,
+        state: Box<FixedState>,
+        /// Inputs of the coming tick.
+        pending: Vec<u32>,
+    },
+}
+
 /// A classifier as a [`Program`].
 pub struct ClassifierProgram {
-    classifier: Classifier,
+    layer: Layer,
+    specs: [Spec; 4],
     active: bool,
     idle: u64,
 }
@@ -41,35 +56,83 @@ impl ClassifierProgram {
     /// With the weights of this one.
     pub fn new(mut classifier: Classifier) -> Self {
         classifier.begin_interval();
+        let topology = &classifier.network().topology;
         Self {
-            classifier,
+            specs: populations(topology.n_in, topology.n_rec()),
+            layer: Layer::Float(Box::new(classifier)),
             active: false,
             idle: 0,
+        }
+    }
+
+    /// The same in fixed point.
+    ///
+    /// # Errors
+    /// [`crate::Error::Parameter`] where weights or threshold leave the range.
+    pub fn fixed(classifier: Classifier) -> crate::Result<Self> {
+        let network = FixedNetwork::new(classifier.network(), &classifier.config().neuron)?;
+        let layer = Layer::Fixed {
+            state: Box::new(FixedState::new(&network)),
+            network: Box::new(network),
+            pending: Vec::new(),
+        };
+        Ok(Self {
+            layer,
+            ..Self::new(classifier)
+        })
+    }
+}
+
+impl Layer {
+    fn begin(&mut self) {
+        match self {
+            Layer::Float(classifier) => classifier.begin_interval(),
+            Layer::Fixed { state, .. } => state.begin(),
+        }
+    }
+
+    /// A tick with these inputs, each counted once; the neurons that fire.
+    fn tick(&mut self, inputs: impl Iterator<Item = u32>) -> &[u32] {
+        match self {
+            Layer::Float(classifier) => {
+                for input in inputs {
+                    // The board takes no atom that there is not.
+                    let _ = classifier.push_spike(input);
+                }
+                // Without a target nothing can be wrong.
+                let _ = classifier.tick(None);
+                classifier.hidden_spikes()
+            }
+            Layer::Fixed {
+                network,
+                state,
+                pending,
+            } => {
+                pending.clear();
+                pending.extend(inputs);
+                pending.sort_unstable();
+                pending.dedup();
+                state.step(network, pending);
+                state.fired()
+            }
         }
     }
 }
 
 impl Program for ClassifierProgram {
     fn populations(&self) -> Vec<Spec> {
-        let topology = &self.classifier.network().topology;
-        populations(topology.n_in, topology.n_rec()).to_vec()
+        self.specs.to_vec()
     }
 
     fn tick(&mut self, arrived: &[Spike], fired: &mut Vec<Spike>) {
         for control in arrived.iter().filter(|s| s.population == 1) {
             self.active = control.atom == BEGIN;
-            self.classifier.begin_interval();
+            self.layer.begin();
         }
-        let inputs = arrived.iter().filter(|s| s.population == 0);
+        let inputs = arrived.iter().filter(|s| s.population == 0).map(|s| s.atom);
         if self.active {
-            for spike in inputs {
-                // The board takes no atom that there is not.
-                let _ = self.classifier.push_spike(spike.atom);
-            }
-            // Without a target nothing can be wrong.
-            let _ = self.classifier.tick(None);
-            let hidden = self.classifier.hidden_spikes().iter();
-            fired.extend(hidden.map(|&atom| Spike {
+            let hidden = self.layer.tick(inputs);
+            fired.extend(hidden.iter().map(|&atom| Spike {
                 population: 2,
                 atom,
             }));

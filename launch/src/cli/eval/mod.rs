@@ -50,7 +50,7 @@ pub fn run(args: EvalArgs) -> CliResult {
 
 /// Trained weights, and a data set as their encoder sees it. Warns where the weights were
 /// trained on this very data set.
-fn weights_on(
+pub(super) fn weights_on(
     weights: &Path,
     dataset: &Path,
     interval_ms: u16,

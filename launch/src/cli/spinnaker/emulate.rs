@@ -51,6 +51,9 @@ pub struct EmulateArgs {
     /// Carry and hold no more than a real board does
     #[arg(long)]
     real_limits: bool,
+    /// Compute a classifier in fixed point (16-bit weights, s16.15 state)
+    #[arg(long)]
+    fixed: bool,
     /// Share of packets that are lost, either way
     #[arg(long, value_name = "SHARE", default_value_t = 0.0)]
     lose: f64,
@@ -78,7 +81,7 @@ pub struct EmulateArgs {
 pub fn run(args: &EmulateArgs) -> CliResult {
     let config = config(args)?;
     let database = config.database.display().to_string();
-    let emulator = Emulator::new(config, program(&args.network)?)?;
+    let emulator = Emulator::new(config, program(&args.network, args.fixed)?)?;
     let address = args.address;
     eprintln!("board at {address}:17893, database {database}");
     if !args.at_once {
@@ -150,8 +153,13 @@ fn config(args: &EmulateArgs) -> Result<EmulatorConfig, CliError> {
     })
 }
 
-fn program(network: &str) -> Result<Box<dyn Program>, CliError> {
+fn program(network: &str, fixed: bool) -> Result<Box<dyn Program>, CliError> {
     if network == "relay" {
+        if fixed {
+            return Err(CliError::usage(
+                "--fixed is for classifiers, `relay` computes nothing",
+            ));
+        }
         return Ok(Box::new(Relay {
             n: 1000,
             sources: 40,
@@ -159,7 +167,10 @@ fn program(network: &str) -> Result<Box<dyn Program>, CliError> {
     }
     let doing = || format!("loading {network} (weights of a classifier, or `relay`)");
     let classifier = Classifier::load(Path::new(network)).context(doing())?;
-    Ok(Box::new(ClassifierProgram::new(classifier)))
+    Ok(Box::new(match fixed {
+        true => ClassifierProgram::fixed(classifier).context("converting to fixed point")?,
+        false => ClassifierProgram::new(classifier),
+    }))
 }
 
 /// Events, spikes and packets that were lost, whatever the reason; what a bad line was asked

@@ -1,6 +1,7 @@
 //! `saccade spinnaker`: SpiNNaker boards.
 
 mod emulate;
+mod eval;
 
 use super::CliResult;
 use clap::Subcommand;
@@ -16,11 +17,14 @@ pub struct SpinnakerArgs {
 enum SpinnakerCommand {
     /// Run a network as if on a board, for clients of a board's live spikes.
     Emulate(emulate::EmulateArgs),
+    /// Put a data set to a board, and say how that compares with this process.
+    Eval(eval::EvalArgs),
 }
 
 /// Runs `saccade spinnaker`.
 pub fn run(args: SpinnakerArgs) -> CliResult {
     match args.command {
         SpinnakerCommand::Emulate(args) => emulate::run(&args),
+        SpinnakerCommand::Eval(args) => eval::run(&args),
     }
 }
