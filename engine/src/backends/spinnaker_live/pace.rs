@@ -27,11 +27,11 @@ pub struct Pace {
 
 impl Pace {
     /// What a real board takes: 2820 bytes per millisecond go through its Ethernet, both ways
-    /// together. In no millisecond does this send more than 2064, which leaves room for 180
+    /// together. In no millisecond does this send more than 2266, which leaves room for 128
     /// spikes of output.
     pub const REAL: Pace = Pace {
         bytes_per_ms: 1000.0,
-        burst: 1064.0,
+        burst: 1266.0,
         waiting: 1 << 14,
     };
 
