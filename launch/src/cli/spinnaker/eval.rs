@@ -15,6 +15,8 @@ use std::time::{Duration, Instant};
 
 /// Ticks between sending a sample ahead and its first tick.
 const LEAD: u32 = 50;
+/// Events that are queued ahead at most.
+const QUEUED: usize = 4096;
 /// How often a sample is tried that an outage or a late tick has spoilt.
 const ATTEMPTS: u32 = 5;
 const MS: Duration = Duration::from_millis(1);
@@ -29,7 +31,8 @@ const OVERDUE: Duration = Duration::from_secs(2);
 
 Spikes are sent in real time, as they would come from a camera, each for the board's next
 tick; so some fall into another tick than they do in this process. With --ahead they are
-sent before their time, with the tick that they are for, and the spikes are the same.")]
+sent before their time, with the tick that they are for, and the spikes are the same where
+they come in time; the board counts those that do not.")]
 pub struct EvalArgs {
     /// Data set (`saccade dataset make`)
     dataset: PathBuf,
@@ -275,6 +278,11 @@ fn send_ahead(live: &mut SpinnakerLive, log: &SpikeLog) -> Result<Option<u32>, C
     for s in 0..log.ticks() {
         for &input in log.tick(s) {
             taken &= live.push(input, Some(start + s as u32))?;
+        }
+        // More than the queue holds would be dropped.
+        while live.waiting() > QUEUED && live.state() == State::Running {
+            live.poll();
+            live.wait(MS);
         }
     }
     Ok(taken.then_some(start))
