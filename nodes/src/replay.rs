@@ -123,8 +123,8 @@ fn is_replayed(instance: &Instance) -> bool {
 struct Said<'a> {
     /// Numbers of the messages that nobody has said again yet.
     left: BTreeMap<&'a str, BTreeSet<u32>>,
-    /// Where several nodes publish, whose messages are numbered together: the numbers by
-    /// what was said.
+    /// Where several nodes publish, or other processes may, whose messages are numbered
+    /// together: the numbers by what was said.
     shared: HashMap<&'a str, HashMap<&'a [u8], Vec<u32>>>,
 }
 
