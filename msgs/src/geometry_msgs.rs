@@ -140,3 +140,23 @@ message! {
         point: Point,
     }
 }
+
+message! {
+    /// A pose at a time in a frame, and how uncertain it is.
+    pub struct PoseWithCovarianceStamped = "geometry_msgs/msg/PoseWithCovarianceStamped" {
+        /// When and in which frame.
+        header: Header,
+        /// The pose.
+        pose: PoseWithCovariance,
+    }
+}
+
+message! {
+    /// A velocity at a time in a frame, and how uncertain it is.
+    pub struct TwistWithCovarianceStamped = "geometry_msgs/msg/TwistWithCovarianceStamped" {
+        /// When and in which frame.
+        header: Header,
+        /// The velocity.
+        twist: TwistWithCovariance,
+    }
+}

@@ -207,6 +207,36 @@ message! {
 }
 
 message! {
+    /// The verdict on one journey out and home. For scoring only.
+    pub struct JourneyResult = "saccade_msgs/msg/JourneyResult" {
+        /// When the journey ended.
+        header: Header,
+        /// Its number, from 1.
+        journey: u32,
+        /// The seed of its ground, wind and noise.
+        seed: u64,
+        /// Length of the way out, in metres.
+        out_length_m: f64,
+        /// Distance from home where it turned, in metres.
+        out_distance_m: f64,
+        /// Length of the way home, in metres.
+        home_length_m: f64,
+        /// Distance from home where it ended, in metres.
+        end_distance_m: f64,
+        /// That distance as a share of `out_length_m`.
+        error: f64,
+        /// Time from the turn to the end, in seconds.
+        home_time_s: f64,
+        /// What the robot says how it ended.
+        outcome: String,
+        /// Why the verdict is what it is.
+        reason: String,
+        /// The verdict: `error` is small enough.
+        success: bool,
+    }
+}
+
+message! {
     /// One message of a service's or action's traffic, as recorded.
     #[derive(Eq, Hash)]
     pub struct Exchange = "saccade_msgs/msg/Exchange" {
@@ -357,6 +387,108 @@ pub mod grasp_object {
         pub struct Feedback = "saccade_msgs/action/GraspObject_Feedback" {
             /// Name of the state.
             state: String,
+        }
+    }
+}
+
+/// Go back to where home was set.
+#[derive(Debug, Clone, Copy)]
+pub struct ReturnHome;
+
+impl Action for ReturnHome {
+    type Goal = return_home::Goal;
+    type Result = return_home::Result;
+    type Feedback = return_home::Feedback;
+    const TYPE_NAME: &'static str = "saccade_msgs/action/ReturnHome";
+}
+
+/// The three messages of [`ReturnHome`].
+pub mod return_home {
+    use crate::macros::message;
+
+    message! {
+        /// How long it may take.
+        #[derive(Copy)]
+        pub struct Goal = "saccade_msgs/action/ReturnHome_Goal" {
+            /// After how many seconds to give up; 0 is what the node has set.
+            timeout_s: f64,
+        }
+    }
+
+    message! {
+        /// How it ended.
+        pub struct Result = "saccade_msgs/action/ReturnHome_Result" {
+            /// Whether the robot believes that it is home.
+            success: bool,
+            /// `home`, `cancelled`, `timeout`, `lost` or `stopped`.
+            outcome: String,
+            /// Why.
+            reason: String,
+            /// Distance from home by the memory, in metres.
+            distance_m: f64,
+            /// Way since the goal was taken, in metres.
+            travelled_m: f64,
+            /// Time since the goal was taken, in seconds.
+            duration_s: f64,
+        }
+    }
+
+    message! {
+        /// How it goes.
+        pub struct Feedback = "saccade_msgs/action/ReturnHome_Feedback" {
+            /// Distance from home by the memory, in metres.
+            distance_m: f64,
+            /// Where home lies, from straight ahead, to the left positive, in rad.
+            direction_rad: f64,
+            /// `homing`, `blocked`, or what it waits for.
+            state: String,
+        }
+    }
+}
+
+/// Go about at random.
+#[derive(Debug, Clone, Copy)]
+pub struct Wander;
+
+impl Action for Wander {
+    type Goal = wander::Goal;
+    type Result = wander::Result;
+    type Feedback = wander::Feedback;
+    const TYPE_NAME: &'static str = "saccade_msgs/action/Wander";
+}
+
+/// The three messages of [`Wander`].
+pub mod wander {
+    use crate::macros::message;
+
+    message! {
+        /// Where to, and how far.
+        #[derive(Copy)]
+        pub struct Goal = "saccade_msgs/action/Wander_Goal" {
+            /// The way comes from it.
+            seed: u64,
+            /// Length of the way by what was commanded, in metres.
+            length_m: f64,
+        }
+    }
+
+    message! {
+        /// How it ended.
+        #[derive(Copy)]
+        pub struct Result = "saccade_msgs/action/Wander_Result" {
+            /// Whether the whole way was gone.
+            success: bool,
+            /// Length by what was commanded, in metres.
+            length_m: f64,
+        }
+    }
+
+    message! {
+        /// How it goes.
+        #[derive(Copy)]
+        pub struct Feedback = "saccade_msgs/action/Wander_Feedback" {
+            /// Length so far by what was commanded, in metres.
+            length_m: f64,
         }
     }
 }

@@ -119,3 +119,29 @@ message! {
         linear_acceleration_covariance: [f64; 9],
     }
 }
+
+message! {
+    /// Distances that a scanner measured in one sweep of a plane.
+    pub struct LaserScan = "sensor_msgs/msg/LaserScan" {
+        /// When the first ray was measured; angles are about its frame's z axis.
+        header: Header,
+        /// Direction of the first ray, in rad; 0 is along x.
+        angle_min: f32,
+        /// Direction of the last ray, in rad.
+        angle_max: f32,
+        /// From one ray to the next, in rad.
+        angle_increment: f32,
+        /// From one ray to the next, in s.
+        time_increment: f32,
+        /// From one scan to the next, in s.
+        scan_time: f32,
+        /// Shortest distance that is measured, in m.
+        range_min: f32,
+        /// Longest distance that is measured, in m.
+        range_max: f32,
+        /// Distances in m; what lies outside of the range is to be left out.
+        ranges: Vec<f32>,
+        /// Intensities in the device's own units; may be empty.
+        intensities: Vec<f32>,
+    }
+}

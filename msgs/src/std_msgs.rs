@@ -52,6 +52,16 @@ message! {
 }
 
 message! {
+    /// Single-precision numbers in as many dimensions as `layout` says.
+    pub struct Float32MultiArray = "std_msgs/msg/Float32MultiArray" {
+        /// The shape.
+        layout: MultiArrayLayout,
+        /// The numbers, last dimension fastest.
+        data: Vec<f32>,
+    }
+}
+
+message! {
     /// The shape of a multi-array.
     pub struct MultiArrayLayout = "std_msgs/msg/MultiArrayLayout" {
         /// Its dimensions, outermost first.
