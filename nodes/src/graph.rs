@@ -11,6 +11,8 @@ use std::collections::BTreeMap;
 
 /// Topics below this are for scoring alone; see [`Graph::build`].
 pub const GROUND_TRUTH: &str = "/ground_truth/";
+/// The nodes that may see them.
+pub const REFEREES: [&str; 2] = ["referee", "journey_referee"];
 
 /// A node with its place in the graph.
 pub struct Instance {
@@ -90,7 +92,7 @@ impl Graph {
     /// # Errors
     /// Unknown executables, wrong parameters, two nodes of one name, two
     /// servers of one service, two types on one topic, remaps of names that
-    /// the node does not have, and any node but the referee that subscribes
+    /// the node does not have, and any node but a referee that subscribes
     /// to ground truth.
     pub fn build(specs: &[NodeSpec]) -> Result<(Graph, Vec<Instance>), HostError> {
         let mut instances: Vec<Instance> = Vec::with_capacity(specs.len());
@@ -158,7 +160,7 @@ impl Graph {
             publishers.push(own);
             for endpoint in instance.interface.subscriptions {
                 let name = name_of(n, endpoint);
-                if name.starts_with(GROUND_TRUTH) && instance.interface.name != "referee" {
+                if name.starts_with(GROUND_TRUTH) && !REFEREES.contains(&instance.interface.name) {
                     return Err(HostError::Graph(format!(
                         "{} subscribes to {name}: ground truth is for scoring alone, \
                          no node of the robot may see it",

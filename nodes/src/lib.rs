@@ -11,6 +11,7 @@
 pub mod dds;
 pub mod diagnostics;
 pub mod dvs_ingest;
+pub mod embedded_arena;
 pub mod embedded_world;
 pub mod eprop_classifier;
 pub mod event_canvas;
@@ -21,13 +22,16 @@ pub mod graph;
 pub mod grasp_affordance;
 pub mod host;
 pub mod interface;
+pub mod journey_referee;
 pub mod lockstep;
 pub mod microsaccade;
 pub mod network;
 pub mod node;
+pub mod optic_flow;
 mod parameter_queries;
 pub mod parameter_services;
 pub mod parameters;
+pub mod path_integration;
 pub mod payload;
 pub mod realtime;
 pub mod recording;
@@ -38,6 +42,7 @@ pub mod rosout;
 mod slot;
 pub mod tables;
 pub mod teacher;
+pub mod wander;
 
 pub use host::{HostError, NodeSpec, Observer, ParameterChange, RunOptions, RunReport};
 pub use interface::{

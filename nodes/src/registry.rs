@@ -22,6 +22,10 @@ pub static NODES: &[Entry] = &[
         create: crate::eprop_classifier::create,
     },
     Entry {
+        interface: &crate::embedded_arena::INTERFACE,
+        create: crate::embedded_arena::create,
+    },
+    Entry {
         interface: &crate::embedded_world::INTERFACE,
         create: crate::embedded_world::create,
     },
@@ -38,8 +42,20 @@ pub static NODES: &[Entry] = &[
         create: crate::grasp_affordance::create,
     },
     Entry {
+        interface: &crate::journey_referee::INTERFACE,
+        create: crate::journey_referee::create,
+    },
+    Entry {
         interface: &crate::microsaccade::INTERFACE,
         create: crate::microsaccade::create,
+    },
+    Entry {
+        interface: &crate::optic_flow::INTERFACE,
+        create: crate::optic_flow::create,
+    },
+    Entry {
+        interface: &crate::path_integration::INTERFACE,
+        create: crate::path_integration::create,
     },
     Entry {
         interface: &crate::referee::INTERFACE,
@@ -48,6 +64,10 @@ pub static NODES: &[Entry] = &[
     Entry {
         interface: &crate::teacher::INTERFACE,
         create: crate::teacher::create,
+    },
+    Entry {
+        interface: &crate::wander::INTERFACE,
+        create: crate::wander::create,
     },
 ];
 

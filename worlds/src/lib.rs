@@ -1,5 +1,6 @@
 //! SDF worlds and the embedded simulator that runs them.
 
+pub mod arena;
 pub mod controllers;
 pub mod event_camera;
 pub mod kinematics;

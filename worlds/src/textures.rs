@@ -28,6 +28,9 @@ pub const TRAIN: [&str; 8] = [
 /// Textures that only test scenes show.
 pub const TEST: [&str; 4] = ["weave", "checker", "marble", "tiles"];
 
+/// The ground under a robot that goes about: no table has it.
+pub const GROUND: &str = "gravel";
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     Plain,
@@ -42,6 +45,7 @@ enum Kind {
     Checker,
     Marble,
     Tiles,
+    Gravel,
 }
 
 /// What a name allows: kind, feature size in metres, contrast (largest deviation
@@ -117,6 +121,7 @@ fn range(name: &str) -> Option<Range> {
             (0.065, 0.130),
             [0.55, 0.50, 0.45],
         ),
+        GROUND => (Kind::Gravel, (0.06, 0.09), (0.45, 0.55), [0.45, 0.43, 0.40]),
         _ => return None,
     };
     Some(Range {
@@ -129,7 +134,7 @@ fn range(name: &str) -> Option<Range> {
 
 /// A name that is neither in [`TRAIN`] nor in [`TEST`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("no texture is called `{0}`: choose one of {train}, {test}", train = TRAIN.join(", "), test = TEST.join(", "))]
+#[error("no texture is called `{0}`: choose one of {train}, {test}, {GROUND}", train = TRAIN.join(", "), test = TEST.join(", "))]
 pub struct UnknownTexture(pub String);
 
 /// One texture: a function of the position on the surface.
@@ -148,7 +153,7 @@ impl Texture {
     /// The texture `name` as the seed has it.
     ///
     /// # Errors
-    /// [`UnknownTexture`] for a name that is not in [`TRAIN`] or [`TEST`].
+    /// [`UnknownTexture`] for a name that is not in [`TRAIN`] or [`TEST`] nor [`GROUND`].
     pub fn new(name: &str, seed: u64) -> Result<Self, UnknownTexture> {
         let range = range(name).ok_or_else(|| UnknownTexture(name.to_owned()))?;
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
@@ -214,6 +219,12 @@ impl Texture {
                 let warp = octaves(x, y, w, seed, 3);
                 let vein = (0.7 * x + 1.8 * warp).sin().abs();
                 0.5 * warp + 0.6 - 1.2 * (1.0 - vein).powi(4).min(1.0)
+            }
+            Kind::Gravel => {
+                // Patches light and dark, with edges in every direction.
+                let height =
+                    noise(x, y, w, seed) + 0.6 * noise(2.1 * x, 2.1 * y, 2.1 * w, seed ^ 1);
+                (4.0 * height).clamp(-1.0, 1.0)
             }
             Kind::Tiles => {
                 // Tiles of slightly different shades between narrow dark joints.
@@ -349,7 +360,7 @@ mod tests {
     use super::*;
 
     fn all() -> impl Iterator<Item = &'static str> {
-        TRAIN.into_iter().chain(TEST)
+        TRAIN.into_iter().chain(TEST).chain([GROUND])
     }
 
     #[test]

@@ -417,7 +417,7 @@ fn optical(sim: &Simulation, name: &str) -> Pose {
     )
 }
 
-fn camera_of(sensor: &sdf::Sensor) -> Camera {
+pub(crate) fn camera_of(sensor: &sdf::Sensor) -> Camera {
     Camera::from_horizontal_fov(
         sensor.image[0] as u32,
         sensor.image[1] as u32,
@@ -425,7 +425,7 @@ fn camera_of(sensor: &sdf::Sensor) -> Camera {
     )
 }
 
-fn params_of(from: &sdf::EventCamera) -> EventCameraParams {
+pub(crate) fn params_of(from: &sdf::EventCamera) -> EventCameraParams {
     EventCameraParams {
         contrast_on: from.threshold_on,
         contrast_off: from.threshold_off,
@@ -438,7 +438,7 @@ fn params_of(from: &sdf::EventCamera) -> EventCameraParams {
 }
 
 /// The renderer's shape, and the turn that brings its axis to the file's.
-fn shape_of(shape: sdf::Shape) -> (Shape, Quat) {
+pub(crate) fn shape_of(shape: sdf::Shape) -> (Shape, Quat) {
     match shape {
         sdf::Shape::Box { size } => (Shape::Box { half: size * 0.5 }, Quat::IDENTITY),
         sdf::Shape::Sphere { radius } => (Shape::Sphere { radius }, Quat::IDENTITY),

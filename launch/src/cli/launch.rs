@@ -283,6 +283,7 @@ fn execute(args: &LaunchArgs, file: &Path, launch: &Launch, specs: &[NodeSpec]) 
         realtime: args.realtime,
         summary: Summary::new(&seen.trials),
         trials: &seen.trials,
+        journeys: &seen.journeys.results,
         report: &args.report,
     };
     if args.json {
@@ -356,7 +357,8 @@ fn commit(file: &Path) -> Option<String> {
 }
 
 fn exit(outcome: &Outcome<'_>, expected: Option<usize>) -> Exit {
-    let short = expected.is_some_and(|n| outcome.trials.len() < n);
+    let judged = outcome.trials.len() + outcome.journeys.len();
+    let short = expected.is_some_and(|n| judged < n);
     if short && outcome.host.finished {
         eprintln!(
             "error: the run ended before its trials were done: {}",
@@ -404,7 +406,8 @@ fn recording_path(args: &LaunchArgs, launch: &Launch) -> Result<Option<PathBuf>,
 
 /// How many trials the launch file's referee will run.
 fn expected_trials(specs: &[NodeSpec]) -> Option<usize> {
-    let referee = specs.iter().find(|s| s.exec == "referee")?;
+    let judges = |s: &&NodeSpec| saccade_nodes::graph::REFEREES.contains(&s.exec.as_str());
+    let referee = specs.iter().find(judges)?;
     let given = referee
         .parameters
         .iter()
@@ -412,7 +415,7 @@ fn expected_trials(specs: &[NodeSpec]) -> Option<usize> {
         .find(|(name, _)| name == "trials");
     match given {
         Some((_, text)) => text.trim().parse().ok(),
-        None => registry::find("referee")?
+        None => registry::find(&referee.exec)?
             .interface
             .parameters
             .iter()

@@ -1,5 +1,6 @@
 //! Watches a run and keeps what its report shows.
 
+use super::journeys::Journeys;
 use super::summary::Trial;
 use saccade_msgs::event_camera_msgs::EventPacket;
 use saccade_msgs::saccade_msgs::{
@@ -60,6 +61,8 @@ pub struct Seen {
     pub trials: Vec<Trial>,
     /// The first success and the first failure of every class.
     pub details: Vec<Detail>,
+    /// Journeys, where a run has these.
+    pub journeys: Journeys,
     current: Detail,
     image: Option<Payload>,
     scene_seed: Option<u64>,
@@ -132,6 +135,7 @@ impl Detail {
 
 impl Seen {
     fn message(&mut self, now_ns: i64, topic: &str, payload: &Payload) {
+        self.journeys.message(topic, payload);
         let range = self.current.range_ns.get_or_insert((now_ns, now_ns));
         range.1 = range.1.max(now_ns);
         // A message that does not decode is the host's to report.

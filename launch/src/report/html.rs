@@ -1,7 +1,7 @@
 //! The report as a page that any browser shows from the folder.
 
 use super::summary::Trial;
-use super::{Run, Summary};
+use super::{Journey, JourneySummary, Run, Summary};
 use std::fmt::Write;
 
 const STYLE: &str = "\
@@ -26,15 +26,7 @@ pub struct Pictured {
 
 /// The page.
 pub fn page(run: &Run, summary: &Summary, trials: &[Trial], pictured: &[Pictured]) -> String {
-    let mut html = String::new();
-    // Writing to a String cannot fail.
-    let _ = write!(
-        html,
-        "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>{0}</title><style>{STYLE}</style>\
-         <h1>{0}</h1><p class=\"sub\"><code>{1}</code></p>",
-        escape(&run.title),
-        escape(&run.command)
-    );
+    let mut html = head(run);
     html += "<div class=\"tiles\">";
     tile(&mut html, "grasped", &summary.grasped);
     for (class, rate) in &summary.by_class {
@@ -77,7 +69,63 @@ pub fn page(run: &Run, summary: &Summary, trials: &[Trial], pictured: &[Pictured
         html += "</details>";
     }
     table(&mut html, trials);
-    html += "<h2>How it was run</h2><table>";
+    foot(&mut html, run);
+    html
+}
+
+/// The page of a run of journeys; `tracks` are names of pictures.
+pub fn journeys(
+    run: &Run,
+    summary: &JourneySummary,
+    journeys: &[Journey],
+    tracks: &[String],
+) -> String {
+    let mut html = head(run);
+    html += "<div class=\"tiles\">";
+    tile(&mut html, "came home", &summary.home);
+    html += "</div>";
+    for line in summary.lines() {
+        let _ = write!(html, "<p>{}</p>", escape(&line));
+    }
+    for name in tracks {
+        let _ = write!(html, "<p><img src=\"{name}\" alt=\"track\"></p>");
+    }
+    html += "<h2>Journeys</h2><table><tr><th>#</th><th>out</th><th>away</th><th>home</th><th>missed</th>\
+             <th>error</th><th>verdict</th><th>why</th><th>seed</th></tr>";
+    for j in journeys {
+        let class = if j.success { "ok" } else { "no" };
+        let _ = write!(
+            html,
+            "<tr><td class=\"n\">{}</td><td class=\"n\">{:.1} m</td><td class=\"n\">{:.1} m</td>\
+             <td class=\"n\">{:.1} m</td><td class=\"n\">{:.2} m</td><td class=\"n\">{:.2} %</td>\
+             <td class=\"{class}\">{}</td><td>{}</td><td class=\"n\">{}</td></tr>",
+            j.journey,
+            j.out_length_m,
+            j.out_distance_m,
+            j.home_length_m,
+            j.end_distance_m,
+            100.0 * j.error,
+            escape(&j.outcome),
+            escape(&j.reason),
+            j.seed
+        );
+    }
+    html += "</table>";
+    foot(&mut html, run);
+    html
+}
+
+fn head(run: &Run) -> String {
+    format!(
+        "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>{0}</title><style>{STYLE}</style>\
+         <h1>{0}</h1><p class=\"sub\"><code>{1}</code></p>",
+        escape(&run.title),
+        escape(&run.command)
+    )
+}
+
+fn foot(html: &mut String, run: &Run) {
+    *html += "<h2>How it was run</h2><table>";
     for (name, value) in run.facts() {
         let _ = write!(
             html,
@@ -86,8 +134,7 @@ pub fn page(run: &Run, summary: &Summary, trials: &[Trial], pictured: &[Pictured
             escape(&value)
         );
     }
-    html += "</table><p class=\"sub\">Everything above in figures: <a href=\"report.json\">report.json</a></p></html>\n";
-    html
+    *html += "</table><p class=\"sub\">Everything above in figures: <a href=\"report.json\">report.json</a></p></html>\n";
 }
 
 fn tile(html: &mut String, name: &str, rate: &super::Rate) {

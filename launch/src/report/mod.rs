@@ -14,10 +14,12 @@
 
 mod collector;
 mod html;
+mod journeys;
 mod pictures;
 mod summary;
 
 pub use collector::{Collector, Detail, Seen};
+pub use journeys::{Journey, JourneySummary, Journeys, Track};
 pub use summary::{Rate, Summary, Trial};
 
 use crate::plots::{self, Confusion, Draw, PlotError};
@@ -111,6 +113,8 @@ struct Document<'a> {
     summary: &'a Summary,
     trials: &'a [Trial],
     pictures: Vec<(u32, String)>,
+    journey_summary: Option<&'a JourneySummary>,
+    journeys: &'a [Journey],
 }
 
 /// Writes the report into `folder` and returns the path of its page. Files
@@ -131,6 +135,8 @@ pub fn write(folder: &Path, run: &Run, seen: &Seen) -> Result<PathBuf, ReportErr
             pictured.push(write_trial(folder, detail, trial)?);
         }
     }
+    let journeys = JourneySummary::new(&seen.journeys.results);
+    let tracks = write_tracks(folder, &seen.journeys.tracks)?;
     let document = Document {
         run,
         summary: &summary,
@@ -139,15 +145,33 @@ pub fn write(folder: &Path, run: &Run, seen: &Seen) -> Result<PathBuf, ReportErr
             .iter()
             .map(|p| (p.trial.trial, p.folder.clone()))
             .collect(),
+        journey_summary: journeys.as_ref(),
+        journeys: &seen.journeys.results,
     };
     let json = serde_json::to_vec_pretty(&document)?;
     write_file(&folder.join("report.json"), &json)?;
     let page = folder.join("index.html");
-    write_file(
-        &page,
-        html::page(run, &summary, &seen.trials, &pictured).as_bytes(),
-    )?;
+    let html = match &journeys {
+        Some(journeys) => html::journeys(run, journeys, &seen.journeys.results, &tracks),
+        None => html::page(run, &summary, &seen.trials, &pictured),
+    };
+    write_file(&page, html.as_bytes())?;
     Ok(page)
+}
+
+/// Draws the tracks; names of the files.
+fn write_tracks(folder: &Path, tracks: &[Track]) -> Result<Vec<String>, ReportError> {
+    let mut names = Vec::new();
+    for track in tracks {
+        let Some(journey) = &track.journey else {
+            continue;
+        };
+        let verdict = if journey.success { "home" } else { "failure" };
+        let name = format!("journey_{:04}_{verdict}.png", journey.journey);
+        plots::save(&track.chart(), &folder.join(&name))?;
+        names.push(name);
+    }
+    Ok(names)
 }
 
 /// Removes the pictures of an earlier report in this folder, those that its

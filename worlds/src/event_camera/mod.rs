@@ -55,6 +55,7 @@ pub use params::{EventCameraParams, ParamError};
 use crate::render::{self, Camera, Pose, Rect, RenderError, Scene, Scratch};
 pub(crate) use motion::{CAMERA_STILL_PX, camera_motion_px};
 use motion::{Change, Snapshot};
+pub(crate) use noise::standard_normal;
 use pixels::PixelArray;
 use saccade_msgs::Event;
 

@@ -1,9 +1,9 @@
 //! What one sees while a launch file runs: a line a trial, log lines, progress.
 
-use crate::report::Collector;
+use crate::report::{Collector, Journey};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use saccade_msgs::Message;
-use saccade_msgs::saccade_msgs::TrialResult;
+use saccade_msgs::saccade_msgs::{JourneyResult, TrialResult};
 use saccade_nodes::{Level, Observer, Payload};
 use std::io::{IsTerminal, Write};
 use std::time::Instant;
@@ -78,7 +78,12 @@ impl Console {
         if payload.type_name() == TrialResult::TYPE_NAME
             && let Ok(trial) = payload.get::<TrialResult>()
         {
-            self.trial(&trial);
+            self.judged(heading(), line(&trial));
+        }
+        if payload.type_name() == JourneyResult::TYPE_NAME
+            && let Ok(result) = payload.get::<JourneyResult>()
+        {
+            self.judged(Journey::heading(), Journey::from(result.as_ref()).line());
         }
         if now_ns >= self.shown_ns.saturating_add(PROGRESS_NS) {
             self.shown_ns = now_ns;
@@ -89,11 +94,12 @@ impl Console {
         }
     }
 
-    fn trial(&mut self, trial: &TrialResult) {
-        let heading = (self.trials == 0).then(heading);
+    /// A verdict, and the names of its columns for the first one.
+    fn judged(&mut self, heading: String, line: String) {
+        let heading = (self.trials == 0).then_some(heading);
         self.trials += 1;
         self.progress.set_position(self.trials);
-        let lines = heading.into_iter().chain([line(trial)]);
+        let lines = heading.into_iter().chain([line]);
         self.progress.suspend(|| {
             for line in lines {
                 // Nobody listening to the progress of a run is no reason to end it.

@@ -1,7 +1,7 @@
 //! The summary of a run, for people and as JSON.
 
 use crate::cli::{CliError, print_line};
-use crate::report::{Run, Summary, Trial};
+use crate::report::{Journey, JourneySummary, Run, Summary, Trial};
 use saccade_nodes::{Health, RunReport};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -14,6 +14,7 @@ pub(super) struct Outcome<'a> {
     pub(super) realtime: bool,
     pub(super) trials: &'a [Trial],
     pub(super) summary: Summary,
+    pub(super) journeys: &'a [Journey],
     pub(super) report: &'a Path,
 }
 
@@ -53,13 +54,18 @@ impl Outcome<'_> {
             "health": health,
             "summary": self.summary,
             "trials": self.trials,
+            "journey_summary": JourneySummary::new(self.journeys),
+            "journeys": self.journeys,
             "report": self.report.display().to_string(),
         })
     }
 
     /// The summary on stdout.
     pub(super) fn print(&self) -> Result<(), CliError> {
-        if self.trials.is_empty() {
+        if let Some(summary) = JourneySummary::new(self.journeys) {
+            print_line("")?;
+            summary.lines().into_iter().try_for_each(print_line)?;
+        } else if self.trials.is_empty() {
             self.print_counters()?;
         } else {
             print_line("")?;
