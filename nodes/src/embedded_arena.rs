@@ -148,7 +148,7 @@ pub static INTERFACE: Interface = Interface {
         ),
         ParameterDecl::double(
             "compass_drift",
-            2.0,
+            1.0,
             (0.0, 180.0),
             "deg",
             "Standard deviation of its slow error.",

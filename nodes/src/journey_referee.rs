@@ -63,7 +63,7 @@ pub static INTERFACE: Interface = Interface {
         ParameterDecl::integer("seed", 1, (0, i64::MAX), "", "Seed of grounds and ways."),
         ParameterDecl::double(
             "length",
-            35.0,
+            38.0,
             (0.1, 1e5),
             "m",
             "Way out as it is commanded; slip makes it shorter.",
@@ -212,7 +212,7 @@ impl Referee {
     }
 
     fn turn_back(&mut self, ctx: &mut Context<'_>) {
-        self.turn_m = self.from_home_m();
+        self.turn_m = self.distance_m();
         let goal = return_home::Goal {
             timeout_s: self.timeout_s,
         };
@@ -222,7 +222,7 @@ impl Referee {
         };
     }
 
-    fn from_home_m(&self) -> f64 {
+    fn distance_m(&self) -> f64 {
         match (self.home_m, self.at_m) {
             (Some(home), Some(at)) => (home[0] - at[0]).hypot(home[1] - at[1]),
             _ => f64::INFINITY,
@@ -243,7 +243,7 @@ impl Referee {
     }
 
     fn judge(&mut self, outcome: &str, ctx: &mut Context<'_>) {
-        let end_m = self.from_home_m();
+        let end_m = self.distance_m();
         let error = end_m / self.lengths_m[0];
         let near = error <= self.tolerance;
         let home_time_s = match self.stage {

@@ -365,7 +365,10 @@ mod tests {
         fn tick(&mut self) -> Option<TwistWithCovarianceStamped> {
             let said = self.give(Input::Timer { name: "slice" });
             said.into_iter().find_map(|output| match output {
-                Output::Publish { payload, .. } => Some((*payload.get().expect("a twist")).clone()),
+                Output::Publish { payload, .. } => {
+                    let twist = payload.get::<TwistWithCovarianceStamped>();
+                    Some((*twist.expect("a twist")).clone())
+                }
                 _ => None,
             })
         }

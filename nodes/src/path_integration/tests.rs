@@ -68,7 +68,10 @@ impl Rig {
         self.node.handle(input, &mut ctx);
         for output in std::mem::take(&mut self.outputs) {
             match output {
-                Output::Publish { topic, payload } if topic == "cmd_vel" => {
+                Output::Publish {
+                    topic: "cmd_vel",
+                    payload,
+                } => {
                     self.twist = *payload.get::<Twist>().expect("a twist");
                 }
                 Output::FinishGoal {
