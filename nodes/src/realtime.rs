@@ -503,6 +503,8 @@ impl Worker {
                 *self.late.entry(name).or_insert(0) += 1;
             }
             self.hand(Input::Timer { name }, now_ns, 0);
+            let spent_ns = self.shared.clock.now_ns() - now_ns;
+            self.handling.entry(name).or_default().add(spent_ns);
         }
         if self.shared.clock.now_ns() >= self.diagnostics_ns {
             self.diagnostics_ns += DIAGNOSTICS_NS;
