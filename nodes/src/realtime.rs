@@ -68,14 +68,11 @@ fn run_graph(
     let begun_ns = shared.clock.now_ns();
     let mut threads = Vec::new();
     for (index, instance) in instances.into_iter().enumerate() {
-        let shared = shared.clone();
         let name = instance.name.clone();
+        let worker = Worker::new(index, Slot::new(instance, begun_ns), shared.clone());
         let thread = std::thread::Builder::new()
             .name(name.clone())
-            .spawn(move || {
-                let worker = Worker::new(index, Slot::new(instance, begun_ns), shared);
-                worker.run()
-            });
+            .spawn(move || worker.run());
         threads.push(thread.map_err(|e| {
             shared.stop();
             HostError::Graph(format!("{name}: no thread: {e}"))
