@@ -279,7 +279,7 @@ mod tests {
                 .wrapping_add(1);
             (state >> 33) as f64 / f64::from(1u32 << 31)
         };
-        let at: Vec<[f64; 2]> = (0..300)
+        let mut at: Vec<[f64; 2]> = (0..300)
             .map(|_| [0, 1].map(|_| (random() - 0.5) * 1.6 * size))
             .collect();
         let mut last: Vec<Option<(u16, u16)>> = vec![None; at.len()];
@@ -288,8 +288,9 @@ mod tests {
             let mut events = Vec::new();
             for ms in 0..40 {
                 let t_us = (slice * 40 + ms) * 1000;
-                for (p, last) in at.iter().zip(&mut last) {
-                    let [x, y] = motion.moved(p[0], p[1], t_us as f64 * 1e-6);
+                for (p, last) in at.iter_mut().zip(&mut last) {
+                    *p = motion.moved(p[0], p[1], 1e-3);
+                    let [x, y] = *p;
                     let (x, y) = ((x + centre).round(), (y + centre).round());
                     let inside = |v: f64| (0.0..size).contains(&v);
                     let now = (inside(x) && inside(y)).then_some((x as u16, y as u16));
