@@ -2,11 +2,12 @@
 
 use saccade_engine::models::central_complex::{
     Extended, ExtendedParameters, Gaussian, HomeVector, NoiseLevels, NoiseSource,
-    Parameters as RateParameters, PathIntegrator, RateModel,
+    Parameters as RateParameters, PathIntegrator, Population, RateModel, Spiking,
+    SpikingParameters,
 };
 use std::f64::consts::FRAC_PI_2;
 
-use rand::SeedableRng;
+use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 /// What a model sees, in steps of length per step of time, of a robot at its speed: that
@@ -29,6 +30,8 @@ pub enum Kind {
     Rate,
     /// The variant that holds on long ways, in noise and sideways.
     Extended,
+    /// In spiking neurons, its memory in synapses.
+    Spiking,
 }
 
 impl Kind {
@@ -37,6 +40,7 @@ impl Kind {
         match name {
             "rate" => Some(Kind::Rate),
             "extended" => Some(Kind::Extended),
+            "spiking" => Some(Kind::Spiking),
             _ => None,
         }
     }
@@ -46,10 +50,11 @@ impl Kind {
 enum Model {
     Rate(Box<RateModel>),
     Extended(Box<Extended>),
+    Spiking(Box<Spiking>),
 }
 
 impl Model {
-    fn new(kind: Kind, noise: f64) -> saccade_engine::Result<Self> {
+    fn new(kind: Kind, noise: f64, seed: u64) -> saccade_engine::Result<Self> {
         let engines = ExtendedParameters::default();
         let tau_memory_steps = match noise > 0.0 {
             true => engines.tau_memory_steps,
@@ -63,6 +68,11 @@ impl Model {
         Ok(match kind {
             Kind::Rate => Model::Rate(Box::new(RateModel::new(RateParameters::default())?)),
             Kind::Extended => Model::Extended(Box::new(Extended::new(&extended)?)),
+            Kind::Spiking => {
+                let spikes = ChaCha8Rng::seed_from_u64(seed);
+                let model = Spiking::new(&SpikingParameters::default(), spikes)?;
+                Model::Spiking(Box::new(model))
+            }
         })
     }
 
@@ -70,6 +80,7 @@ impl Model {
         match self {
             Model::Rate(model) => model.step(heading_rad, velocity, noise),
             Model::Extended(model) => model.step(heading_rad, velocity, noise),
+            Model::Spiking(model) => model.step(heading_rad, velocity, noise),
         }
     }
 
@@ -77,13 +88,25 @@ impl Model {
         match self {
             Model::Rate(model) => model.home_vector(),
             Model::Extended(model) => model.home_vector(),
+            Model::Spiking(model) => model.home_vector(),
         }
     }
 
-    fn cells(&self) -> &RateModel {
+    fn activity(&self, population: Population) -> &[f64] {
         match self {
-            Model::Rate(model) => model,
-            Model::Extended(model) => &model.cells,
+            Model::Rate(model) => model.activity(population),
+            Model::Extended(model) => model.activity(population),
+            Model::Spiking(model) => model.activity(population),
+        }
+    }
+
+    /// What the memory holds; of the spiking model, whose synapses hold it, what its
+    /// memory neurons say.
+    fn memory(&self) -> &[f64] {
+        match self {
+            Model::Rate(model) => &model.memory,
+            Model::Extended(model) => &model.cells.memory,
+            Model::Spiking(model) => model.activity(Population::Cpu4),
         }
     }
 }
@@ -94,6 +117,8 @@ pub struct Brain {
     level: f64,
     model: Model,
     noise: Gaussian,
+    /// Seeds of what a model draws by itself.
+    seeds: ChaCha8Rng,
     /// Metres in one of the model's steps of length.
     unit_m: f64,
 }
@@ -110,10 +135,12 @@ impl Brain {
         noise: f64,
         seed: u64,
     ) -> saccade_engine::Result<Self> {
+        let mut seeds = ChaCha8Rng::seed_from_u64(seed);
         Ok(Brain {
             kind,
             level: noise,
-            model: Model::new(kind, noise)?,
+            model: Model::new(kind, noise, seeds.next_u64())?,
+            seeds,
             noise: Gaussian::new(NoiseLevels::uniform(noise), ChaCha8Rng::seed_from_u64(seed))?,
             unit_m: speed_mps * step_s / MODEL_SPEED,
         })
@@ -124,7 +151,7 @@ impl Brain {
     /// # Errors
     /// None that [`Brain::new`] did not have.
     pub fn settle(&mut self) -> saccade_engine::Result<()> {
-        self.model = Model::new(self.kind, self.level)?;
+        self.model = Model::new(self.kind, self.level, self.seeds.next_u64())?;
         Ok(())
     }
 
@@ -151,13 +178,13 @@ impl Brain {
 
     /// The heading neurons, TB1. They are low where the robot looks.
     pub fn bump(&self) -> Vec<f32> {
-        self.model.cells().tb1.iter().map(|&x| x as f32).collect()
+        let bump = self.model.activity(Population::Tb1);
+        bump.iter().map(|&x| x as f32).collect()
     }
 
     /// The memory neurons, CPU4.
     pub fn memory(&self) -> Vec<f32> {
-        let memory = &self.model.cells().memory;
-        memory.iter().map(|&x| x as f32).collect()
+        self.model.memory().iter().map(|&x| x as f32).collect()
     }
 }
 
@@ -169,7 +196,11 @@ mod tests {
     /// from the published one is a seventh too long at this speed.
     #[test]
     fn the_home_vector_is_in_metres_and_in_the_worlds_axes() {
-        for (kind, tolerance_m) in [(Kind::Rate, 1.5), (Kind::Extended, 0.1)] {
+        for (kind, tolerance_m) in [
+            (Kind::Rate, 1.5),
+            (Kind::Extended, 0.1),
+            (Kind::Spiking, 1.0),
+        ] {
             for (yaw_rad, axis) in [(0.0, [1.0, 0.0]), (FRAC_PI_2, [0.0, 1.0])] {
                 let mut brain = Brain::new(kind, 0.4, 0.1, 0.0, 1).expect("a model");
                 for _ in 0..200 {
@@ -188,7 +219,7 @@ mod tests {
 
     #[test]
     fn home_to_the_left_turns_to_the_left() {
-        for kind in [Kind::Rate, Kind::Extended] {
+        for kind in [Kind::Rate, Kind::Extended, Kind::Spiking] {
             let mut brain = Brain::new(kind, 0.4, 0.1, 0.0, 1).expect("a model");
             for _ in 0..100 {
                 brain.step(0.0, [0.04, 0.0]);

@@ -102,8 +102,8 @@ static PARAMETERS: &[ParameterDecl] = &[
     ParameterDecl::text(
         "model",
         "extended",
-        "What keeps the way home: rate (as published) or extended (holds on long ways, in noise \
-         and sideways).",
+        "What keeps the way home: rate (as published), extended (holds on long ways, in noise \
+         and sideways) or spiking (neurons that spike, the memory in their synapses).",
     ),
     ParameterDecl::text(
         "motion",

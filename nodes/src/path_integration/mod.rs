@@ -101,7 +101,7 @@ pub fn create(parameters: &Parameters) -> Result<Box<dyn Node>, NodeError> {
         ))
     };
     let kind = Kind::from_name(parameters.text("model"))
-        .ok_or_else(|| none_of("model", "rate, extended"))?;
+        .ok_or_else(|| none_of("model", "rate, extended, spiking"))?;
     let settings = Settings {
         source: match parameters.text("motion") {
             "odom" => Source::Odom,
