@@ -167,8 +167,9 @@ impl Track {
         let mut gone_m = 0.0;
         let steps = self.truth.windows(2);
         let turn = steps.take_while(|w| {
+            let out = gone_m < out_m - 0.5 * SPACING_M;
             gone_m += (w[1].0 - w[0].0).hypot(w[1].1 - w[0].1);
-            gone_m < out_m
+            out
         });
         let turn = (turn.count() + 1).min(self.truth.len());
         let all = self.truth.iter().chain(&self.memory);

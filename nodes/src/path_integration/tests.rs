@@ -242,7 +242,7 @@ fn every_kind_of_robot_comes_home() {
 #[test]
 fn words_that_are_none_are_refused() {
     for (set, part) in [
-        (&[("model", "spiking")][..], "'spiking' is none of: rate"),
+        (&[("model", "wheels")][..], "'wheels' is none of: rate"),
         (&[("motion", "gps")], "odom, flow, twist"),
         (&[("drive", "legs")], "unicycle, holonomic"),
     ] {
