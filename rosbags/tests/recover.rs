@@ -168,6 +168,32 @@ fn what_was_flushed_survives_kill_9() {
     }
 }
 
+/// Killed while it packs a file, a recorder leaves the file and a part of the packed one.
+#[test]
+fn a_file_that_was_being_packed_counts_once() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("bag");
+    let options = WriteOptions {
+        storage: Storage::Sqlite,
+        compression: Some(Compression::File),
+        ..WriteOptions::default()
+    };
+    let mut writer = BagWriter::create_with(&path, &options).expect("creates");
+    for seq in 0..50 {
+        writer.write_raw(&message(seq, false)).expect("writes");
+    }
+    writer.finish().expect("finishes");
+    std::fs::remove_file(path.join("metadata.yaml")).expect("it was there");
+    let packed = path.join("bag_0.db3.zstd");
+    let bytes = std::fs::read(&packed).expect("reads");
+    let plain = zstd::decode_all(bytes.as_slice()).expect("unpacks");
+    std::fs::write(path.join("bag_0.db3"), plain).expect("writes");
+    std::fs::write(&packed, &bytes[..bytes.len() / 2]).expect("writes");
+    let (report, found) = save(&path, &dir.path().join("saved.mcap"));
+    assert_eq!(found, (0..50).collect::<Vec<u64>>(), "{report:?}");
+    assert_eq!(report.damage.messages, 0);
+}
+
 #[test]
 fn a_full_queue_drops_and_counts() {
     let dir = tempfile::tempdir().expect("a directory");

@@ -206,7 +206,9 @@ pub(crate) fn storage_files(dir: &Path) -> Result<(Option<Metadata>, Vec<PathBuf
     Ok((None, present_files(dir)?))
 }
 
-/// The storage files that are there, in the order of the numbers in their names.
+/// The storage files that are there, in the order of the numbers in their names. A file
+/// that was being packed is there twice: it is taken as it was, for it goes only when the
+/// packed one is whole.
 pub(crate) fn present_files(dir: &Path) -> Result<Vec<PathBuf>> {
     let entries = std::fs::read_dir(dir).map_err(|e| BagError::io(dir, "list", e))?;
     let mut files = Vec::new();
@@ -223,6 +225,7 @@ pub(crate) fn present_files(dir: &Path) -> Result<Vec<PathBuf>> {
     }
     // `a_10` comes after `a_9`: it is longer.
     files.sort();
+    files.dedup_by(|((_, later), _), ((_, earlier), _)| *later == format!("{earlier}.zstd"));
     if files.is_empty() {
         return Err(BagError::Unsupported {
             path: dir.to_owned(),
