@@ -4,6 +4,7 @@
 //! a simulator offers: `randomise`, and ground truth, which [`crate::graph`] keeps from
 //! every node but referees.
 
+use crate::event_camera_driver::EventCameraDriver;
 use crate::interface::{Endpoint, Interface, ParameterDecl, Qos, TimerDecl};
 use crate::node::{Context, Health, Input, Level, Node, NodeError};
 use crate::parameters::Parameters;
@@ -12,9 +13,8 @@ use saccade_msgs::geometry_msgs::{Quaternion, Twist};
 use saccade_msgs::nav_msgs::Odometry;
 use saccade_msgs::rosgraph_msgs::Clock;
 use saccade_msgs::saccade_msgs::randomise;
-use saccade_msgs::sensor_msgs::{CameraInfo, Imu, LaserScan};
+use saccade_msgs::sensor_msgs::{Imu, LaserScan};
 use saccade_msgs::std_msgs::Bool;
-use saccade_rosbags::events::{Geometry, mono_packet};
 use saccade_worlds::arena::{
     Arena, Command, CompassErrors, Disturbances, Place, SCAN_NEAREST_M, SCAN_RANGE_M,
 };
@@ -200,6 +200,7 @@ pub fn create(parameters: &Parameters) -> Result<Box<dyn Node>, NodeError> {
         node: "embedded_arena",
         reason: e.to_string(),
     })?;
+    let driver = EventCameraDriver::new(arena.camera().0);
     Ok(Box::new(EmbeddedArena {
         world: path.to_owned(),
         arena,
@@ -208,8 +209,7 @@ pub fn create(parameters: &Parameters) -> Result<Box<dyn Node>, NodeError> {
         command: None,
         e_stop: false,
         buffer: Vec::new(),
-        packets: 0,
-        events: 0,
+        driver,
         refused: 0,
         broken: None,
     }))
@@ -225,8 +225,7 @@ struct EmbeddedArena {
     command: Option<(i64, Command)>,
     e_stop: bool,
     buffer: Vec<Event>,
-    packets: u64,
-    events: u64,
+    driver: EventCameraDriver,
     refused: u64,
     broken: Option<String>,
 }
@@ -245,7 +244,9 @@ impl EmbeddedArena {
             self.broken = Some(error.to_string());
             return;
         }
-        self.look(ctx);
+        let (_, camera, _) = self.arena.camera();
+        self.driver
+            .publish(&mut self.buffer, self.offset_ns, camera, ctx);
         let now_ns = self.arena.now_ns();
         let due = |period_ns: u64| now_ns % period_ns < step_ns;
         ctx.publish("/clock", Clock { clock: ctx.stamp() });
@@ -257,36 +258,6 @@ impl EmbeddedArena {
         }
         if due(1_000_000_000) {
             self.inform(ctx);
-        }
-    }
-
-    fn look(&mut self, ctx: &mut Context<'_>) {
-        let offset_us = self.offset_ns / 1000;
-        for event in &mut self.buffer {
-            event.t_us = event.t_us.saturating_add_signed(offset_us);
-        }
-        let Some(first) = self.buffer.first() else {
-            return;
-        };
-        self.events += self.buffer.len() as u64;
-        let (name, camera, _) = self.arena.camera();
-        let sensor = Geometry {
-            width: camera.width as u16,
-            height: camera.height as u16,
-        };
-        let frame = format!("{name}_optical");
-        match mono_packet(
-            &self.buffer,
-            first.t_us * 1000,
-            sensor,
-            self.packets,
-            &frame,
-        ) {
-            Ok(packet) => {
-                self.packets += 1;
-                ctx.publish("events", packet);
-            }
-            Err(error) => ctx.log(Level::Error, error.to_string()),
         }
     }
 
@@ -331,22 +302,9 @@ impl EmbeddedArena {
         ctx.publish("scan", scan);
     }
 
-    fn inform(&mut self, ctx: &mut Context<'_>) {
-        let (name, camera, _) = self.arena.camera();
-        let [fx, fy, cx, cy] = [camera.fx, camera.fy, camera.cx, camera.cy].map(f64::from);
-        let mut info = CameraInfo {
-            height: camera.height,
-            width: camera.width,
-            distortion_model: "plumb_bob".into(),
-            d: vec![0.0; 5],
-            k: [fx, 0.0, cx, 0.0, fy, cy, 0.0, 0.0, 1.0],
-            r: [1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0],
-            p: [fx, 0.0, cx, 0.0, 0.0, fy, cy, 0.0, 0.0, 0.0, 1.0, 0.0],
-            ..CameraInfo::default()
-        };
-        info.header.stamp = ctx.stamp();
-        info.header.frame_id = format!("{name}_optical");
-        ctx.publish("camera_info", info);
+    fn inform(&self, ctx: &mut Context<'_>) {
+        let (_, camera, _) = self.arena.camera();
+        self.driver.inform(camera, ctx);
     }
 
     fn randomise(&mut self, request: &randomise::Request) -> randomise::Response {
@@ -446,9 +404,10 @@ impl Node for EmbeddedArena {
 
     fn health(&self) -> Health {
         let stats = self.arena.stats();
+        let [packets, events] = self.driver.counts();
         let values = [
-            ("packets", self.packets),
-            ("events", self.events),
+            packets,
+            events,
             ("noise events", stats.noise_events),
             ("renders", stats.renders),
             ("commands refused", self.refused),

@@ -6,6 +6,7 @@
 //! simulator offers: `randomise`, and ground truth under `/ground_truth/`,
 //! which [`crate::graph`] keeps from every node but the referee.
 
+use crate::event_camera_driver::EventCameraDriver;
 use crate::interface::{Endpoint, Interface, ParameterDecl, Qos, TimerDecl};
 use crate::node::{Context, GoalStatus, Health, Input, Level, Node, NodeError};
 use crate::parameters::Parameters;
@@ -15,11 +16,10 @@ use saccade_msgs::control_msgs::follow_joint_trajectory as fjt;
 use saccade_msgs::geometry_msgs::{Quaternion, Transform, TransformStamped, Vector3};
 use saccade_msgs::rosgraph_msgs::Clock;
 use saccade_msgs::saccade_msgs::{ObjectTruth, randomise};
-use saccade_msgs::sensor_msgs::{CameraInfo, Image, JointState};
+use saccade_msgs::sensor_msgs::{Image, JointState};
 use saccade_msgs::std_msgs;
 use saccade_msgs::tf2_msgs::TFMessage;
 use saccade_msgs::{CLASSES, Event};
-use saccade_rosbags::events::{Geometry, mono_packet};
 use saccade_worlds::controllers::{self, Outcome, TrajectoryGoal, TrajectoryPoint};
 use saccade_worlds::scenario::{SceneRequest, Split};
 use saccade_worlds::sdf::Pose;
@@ -182,8 +182,7 @@ pub fn create(parameters: &Parameters) -> Result<Box<dyn Node>, NodeError> {
         tf: Every::hertz(parameters.double("tf_rate")),
         info: Every::hertz(1.0),
         scene_seed: 0,
-        packets: 0,
-        events: 0,
+        driver: EventCameraDriver::new(EVENT_CAMERA),
         goals: Vec::new(),
         buffer: Vec::new(),
         broken: None,
@@ -246,8 +245,7 @@ struct EmbeddedWorld {
     tf: Every,
     info: Every,
     scene_seed: u64,
-    packets: u64,
-    events: u64,
+    driver: EventCameraDriver,
     goals: Vec<Goal>,
     buffer: Vec<Event>,
     broken: Option<String>,
@@ -292,35 +290,10 @@ impl EmbeddedWorld {
             self.broken = Some(error.to_string());
             return;
         }
-        let Some(first) = self.buffer.first() else {
-            return;
-        };
-        let offset_us = self.offset_ns / 1000;
-        let base_ns = (first.t_us as i64 + offset_us).max(0) as u64 * 1000;
-        for event in &mut self.buffer {
-            event.t_us = event.t_us.saturating_add_signed(offset_us);
+        if let Some(camera) = Vision::camera(&self.sim, EVENT_CAMERA) {
+            self.driver
+                .publish(&mut self.buffer, self.offset_ns, &camera, ctx);
         }
-        self.events += self.buffer.len() as u64;
-        let [width, height] = self.geometry();
-        let packet = mono_packet(
-            &self.buffer,
-            base_ns,
-            Geometry { width, height },
-            self.packets,
-            "dvs_right_optical",
-        );
-        match packet {
-            Ok(packet) => {
-                self.packets += 1;
-                ctx.publish("events", packet);
-            }
-            Err(error) => ctx.log(Level::Error, error.to_string()),
-        }
-    }
-
-    fn geometry(&self) -> [u16; 2] {
-        Vision::camera(&self.sim, EVENT_CAMERA)
-            .map_or([0, 0], |c| [c.width as u16, c.height as u16])
     }
 
     fn publish_states(&mut self, ctx: &mut Context<'_>) {
@@ -392,21 +365,8 @@ impl EmbeddedWorld {
             ));
         }
         ctx.publish("/tf_static", TFMessage { transforms });
-        if let Some(c) = Vision::camera(&self.sim, EVENT_CAMERA) {
-            let [fx, fy, cx, cy] = [c.fx, c.fy, c.cx, c.cy].map(f64::from);
-            let mut info = CameraInfo {
-                height: c.height,
-                width: c.width,
-                distortion_model: "plumb_bob".into(),
-                d: vec![0.0; 5],
-                k: [fx, 0.0, cx, 0.0, fy, cy, 0.0, 0.0, 1.0],
-                r: [1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0],
-                p: [fx, 0.0, cx, 0.0, 0.0, fy, cy, 0.0, 0.0, 0.0, 1.0, 0.0],
-                ..CameraInfo::default()
-            };
-            info.header.stamp = ctx.stamp();
-            info.header.frame_id = format!("{EVENT_CAMERA}_optical");
-            ctx.publish("camera_info", info);
+        if let Some(camera) = Vision::camera(&self.sim, EVENT_CAMERA) {
+            self.driver.inform(&camera, ctx);
         }
     }
 
@@ -735,9 +695,10 @@ impl Node for EmbeddedWorld {
 
     fn health(&self) -> Health {
         let stats = self.vision.stats(EVENT_CAMERA).unwrap_or_default();
+        let [packets, events] = self.driver.counts();
         let values = [
-            ("packets", self.packets),
-            ("events", self.events),
+            packets,
+            events,
             ("noise events", stats.noise_events),
             ("renders", stats.renders),
             ("pixels rendered", stats.pixels),

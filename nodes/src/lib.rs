@@ -14,6 +14,7 @@ pub mod dvs_ingest;
 pub mod embedded_arena;
 pub mod embedded_world;
 pub mod eprop_classifier;
+mod event_camera_driver;
 pub mod event_canvas;
 pub mod event_generator;
 pub mod event_image;
