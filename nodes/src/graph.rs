@@ -33,8 +33,6 @@ pub struct Topic {
     pub name: String,
     /// ROS type.
     pub type_name: &'static str,
-    /// Late joiners get the last message.
-    pub latched: bool,
     /// Who hears it.
     pub subscribers: Vec<Subscriber>,
 }
@@ -133,7 +131,6 @@ impl Graph {
                 topics.push(Topic {
                     name: name.clone(),
                     type_name: endpoint.type_name,
-                    latched: false,
                     subscribers: Vec::new(),
                 });
                 topics.len() - 1
@@ -144,7 +141,6 @@ impl Graph {
                     topics[i].type_name, endpoint.type_name
                 )));
             }
-            topics[i].latched |= endpoint.qos.transient_local;
             Ok(i)
         };
         let mut publishers: Vec<Vec<(&'static str, usize)>> = Vec::new();

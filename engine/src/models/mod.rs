@@ -8,6 +8,7 @@ pub mod classifier;
 pub mod config;
 pub mod evaluation;
 pub mod perturb;
+pub mod place;
 mod presentation;
 pub mod rehearsal;
 pub mod sample;
