@@ -121,6 +121,23 @@ impl Qos {
         lifespan_ns: None,
     };
 
+    /// What a subscriber asks for so that every one of these publishers matches it:
+    /// reliable if all are, transient local if all are.
+    pub fn common(publishers: &[Qos], depth: usize) -> Qos {
+        let reliable = |q: &Qos| q.reliability == Reliability::Reliable;
+        Qos {
+            reliability: if publishers.iter().all(reliable) {
+                Reliability::Reliable
+            } else {
+                Reliability::BestEffort
+            },
+            depth,
+            transient_local: !publishers.is_empty() && publishers.iter().all(|q| q.transient_local),
+            // The publishers' affair.
+            lifespan_ns: None,
+        }
+    }
+
     /// The same profile with another depth.
     pub const fn depth(mut self, depth: usize) -> Self {
         self.depth = depth;
@@ -265,4 +282,19 @@ pub struct TimerDecl {
     pub name: &'static str,
     /// Period in nanoseconds; [`crate::Context::set_timer`] changes it.
     pub period_ns: i64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Qos;
+
+    #[test]
+    fn a_subscriber_matches_all_publishers() {
+        let both = Qos::common(&[Qos::LATCHED, Qos::DEFAULT], 7);
+        assert_eq!(both, Qos::DEFAULT.depth(7));
+        let mixed = Qos::common(&[Qos::LATCHED, Qos::SENSOR], 7);
+        assert_eq!(mixed, Qos::SENSOR.depth(7));
+        assert_eq!(Qos::common(&[Qos::LATCHED], 1), Qos::LATCHED);
+        assert_eq!(Qos::common(&[], 10), Qos::DEFAULT);
+    }
 }

@@ -34,11 +34,15 @@ pub mod parameter_services;
 pub mod parameters;
 pub mod path_integration;
 pub mod payload;
+#[cfg(feature = "rcl")]
+pub mod rcl;
 pub mod realtime;
 pub mod recording;
 pub mod referee;
 pub mod registry;
 pub mod replay;
+#[cfg(any(feature = "dds", feature = "rcl"))]
+pub mod ros;
 pub mod rosout;
 mod slot;
 pub mod tables;

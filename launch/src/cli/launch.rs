@@ -41,7 +41,7 @@ pub struct LaunchArgs {
     /// Offer the nodes' topics, services and actions to other ROS 2 processes too
     #[cfg(feature = "dds")]
     #[arg(long, value_enum, value_name = "MIDDLEWARE", requires = "realtime")]
-    ros: Option<Middleware>,
+    ros: Option<super::live::Middleware>,
     #[cfg(feature = "dds")]
     #[command(flatten)]
     network: super::live::NetworkArgs,
@@ -76,22 +76,14 @@ pub struct LaunchArgs {
     json: bool,
 }
 
-/// How other ROS 2 processes are reached.
-#[cfg(feature = "dds")]
-#[derive(Debug, Clone, Copy, clap::ValueEnum)]
-enum Middleware {
-    /// DDS in pure Rust; nothing of ROS need be installed
-    Dds,
-}
-
 impl LaunchArgs {
     /// What connects the nodes with other processes.
     fn connection(&self) -> Result<Option<Connect>, CliError> {
         #[cfg(feature = "dds")]
-        if let Some(Middleware::Dds) = self.ros {
-            let options = self.network.options("")?;
-            eprintln!("nodes: {}", super::live::NetworkArgs::describe(&options));
-            return Ok(Some(saccade_nodes::dds::connect(options)));
+        if let Some(by) = self.ros {
+            let (connect, whom) = self.network.connection(by)?;
+            eprintln!("nodes: {whom}");
+            return Ok(Some(connect));
         }
         Ok(None)
     }

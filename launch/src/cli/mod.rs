@@ -29,6 +29,7 @@ pub mod weights;
 
 use clap::{Parser, Subcommand};
 use saccade_rosbags::write_atomic;
+use std::ffi::{OsStr, OsString};
 use std::fmt::Display;
 use std::io::Write;
 use std::path::Path;
@@ -224,7 +225,8 @@ fn stdout_error(written: std::io::Result<()>) -> Result<(), CliError> {
 
 /// Parses the command line, runs the subcommand and prints its error.
 pub fn main() -> ExitCode {
-    let result = match Cli::parse().command {
+    let words = std::env::args_os().collect();
+    let result = match Cli::parse_from(as_node(words)).command {
         Command::Launch(args) => launch::run(args),
         Command::Node(args) => node::run(args),
         Command::Bag(args) => bag::run(args),
@@ -248,6 +250,17 @@ pub fn main() -> ExitCode {
             ExitCode::from(error.exit_status())
         }
     }
+}
+
+/// Under the name of a node, as `ros2 run` and `ros2 launch` start it, the program is
+/// `saccade node NAME`.
+fn as_node(mut words: Vec<OsString>) -> Vec<OsString> {
+    let name = words.first().and_then(|w| Path::new(w).file_name());
+    let name = name.and_then(OsStr::to_str).map(str::to_owned);
+    if let Some(name) = name.filter(|n| saccade_nodes::registry::find(n).is_some()) {
+        words.splice(..1, ["saccade", "node", &name].map(OsString::from));
+    }
+    words
 }
 
 fn print_error(error: &CliError) {
@@ -288,5 +301,18 @@ mod tests {
     fn the_command_line_is_consistent() {
         use clap::CommandFactory;
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_program_is_the_node_it_is_called() {
+        let words = |text: &str| -> Vec<OsString> { text.split(' ').map(OsString::from).collect() };
+        assert_eq!(
+            as_node(words(
+                "/opt/lib/saccade_nodes/dvs_ingest --ros-args -p a:=1"
+            )),
+            words("saccade node dvs_ingest --ros-args -p a:=1")
+        );
+        let usual = words("/usr/bin/saccade node list");
+        assert_eq!(as_node(usual.clone()), usual);
     }
 }

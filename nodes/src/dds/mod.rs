@@ -9,11 +9,9 @@
 //! did not come through is counted: DDS numbers the messages of each publisher,
 //! so that a [`Subscriber`] sees every gap.
 
-mod action_client;
-mod action_server;
 mod discovery;
 mod graph;
-mod host;
+mod middleware;
 mod names;
 mod options;
 mod participant;
@@ -21,18 +19,23 @@ mod publisher;
 mod qos;
 mod raw;
 mod service;
-mod services;
 mod signal;
 mod subscriber;
 
 pub use discovery::DiscoveredTopic;
-pub use host::connect;
+pub use middleware::connect;
 pub use names::{dds_topic, dds_type, ros_topic, ros_type, service_topics};
 pub use options::{Distribution, Mapping, Options, Reach};
 pub use participant::Participant;
 pub use publisher::Publisher;
-pub use qos::{common_qos, qos_from_yaml, qos_to_yaml};
+pub use qos::{qos_from_yaml, qos_to_yaml};
 pub use subscriber::{Received, Subscriber, SubscriberCounts};
+
+fn lock<T>(mutex: &std::sync::Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner)
+}
 
 /// What can go wrong between us and DDS.
 #[derive(Debug, thiserror::Error)]
@@ -65,9 +68,6 @@ pub enum DdsError {
         /// The library's reason.
         source: rustdds::dds::CreateError,
     },
-    /// No thread to receive in.
-    #[error("no thread to receive in: {0}")]
-    Thread(String),
     /// Bytes that are no message in little-endian CDR.
     #[error(
         "topic `{topic}`: a message must begin with the CDR header 00 01 (little endian), this one with {found}"

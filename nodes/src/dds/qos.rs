@@ -77,23 +77,6 @@ pub(super) fn discovered(policies: &QosPolicies) -> Qos {
     }
 }
 
-/// What a subscriber asks for so that every one of these publishers matches it:
-/// reliable if all are, transient local if all are.
-pub fn common_qos(publishers: &[Qos], depth: usize) -> Qos {
-    let reliable = |q: &Qos| q.reliability == Reliability::Reliable;
-    Qos {
-        reliability: if publishers.iter().all(reliable) {
-            Reliability::Reliable
-        } else {
-            Reliability::BestEffort
-        },
-        depth,
-        transient_local: !publishers.is_empty() && publishers.iter().all(|q| q.transient_local),
-        // The publishers' affair.
-        lifespan_ns: None,
-    }
-}
-
 /// As rosbag2 writes an infinite time: seconds and nanoseconds.
 const FOREVER: (u64, u64) = (9_223_372_036, 854_775_807);
 const NS_PER_S: u64 = 1_000_000_000;
@@ -168,16 +151,6 @@ mod tests {
         assert_eq!(qos_from_yaml(&text).expect("profiles"), profiles);
         assert_eq!(qos_from_yaml("").expect("none"), []);
         assert!(qos_from_yaml("depth: 3").is_err());
-    }
-
-    #[test]
-    fn a_subscriber_matches_all_publishers() {
-        let both = common_qos(&[Qos::LATCHED, Qos::DEFAULT], 7);
-        assert_eq!(both, Qos::DEFAULT.depth(7));
-        let mixed = common_qos(&[Qos::LATCHED, Qos::SENSOR], 7);
-        assert_eq!(mixed, Qos::SENSOR.depth(7));
-        assert_eq!(common_qos(&[Qos::LATCHED], 1), Qos::LATCHED);
-        assert_eq!(common_qos(&[], 10), Qos::DEFAULT);
     }
 
     #[test]

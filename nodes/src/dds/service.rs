@@ -1,201 +1,213 @@
 //! Services over DDS: a topic for requests, one for replies, and how a reply says which
 //! request it answers.
 
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Mutex, PoisonError};
 
 use rustdds::{GUID, SampleIdentity, SequenceNumber};
-use saccade_msgs::cdr::{CdrError, Encoding, Reader, Writer};
+use saccade_msgs::cdr::CdrError;
 
-use super::names::{dds_type, service_topics};
-use super::{DdsError, Mapping, Participant, Publisher, Received, Subscriber};
-use crate::interface::Qos;
+use super::raw::HEADER as CDR_HEADER;
+use super::{Mapping, Publisher, Received, Subscriber};
+use crate::ros::{Ask, Identity, Incoming, NetworkError, Receive, Reply};
 
 /// Bytes that the Cyclone mapping has before a request or reply: the second half of the
 /// client's identifier, and a number.
 const HEADER: usize = 16;
 
-/// Who asked, to be told in the reply.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) enum Caller {
-    /// What stood before the request stands before the reply.
-    Cyclone([u8; HEADER]),
-    /// The reply says beside the message which request it answers.
-    Fast(SampleIdentity),
-}
-
-/// Takes a request, and who asked; the reader stands at the request.
-pub(super) fn request(
-    mapping: Mapping,
-    received: &Received,
-) -> Result<(Caller, Reader<'_>), CdrError> {
-    let mut reader = Reader::cdr(&received.cdr)?;
-    let caller = match mapping {
-        Mapping::Cyclone => Caller::Cyclone(header(&mut reader)?),
-        Mapping::Fast => {
-            let own = SampleIdentity {
-                writer_guid: GUID::from_bytes(received.publisher),
-                sequence_number: SequenceNumber::from(received.sequence),
-            };
+/// A request, and whom to answer.
+fn request(mapping: Mapping, mut received: Received) -> Result<Incoming, CdrError> {
+    let of = match mapping {
+        Mapping::Cyclone => take_header(&mut received.cdr)?,
+        Mapping::Fast => Identity {
             // Fast DDS names here who listens for the reply, without a number.
-            let writer_guid = match received.answers {
-                Some(named) if named.writer_guid != GUID::default() => named.writer_guid,
-                _ => own.writer_guid,
-            };
-            Caller::Fast(SampleIdentity { writer_guid, ..own })
-        }
+            writer: match received.answers {
+                Some(named) if named.writer_guid != GUID::default() => named.writer_guid.to_bytes(),
+                _ => received.publisher,
+            },
+            number: received.sequence,
+        },
     };
-    Ok((caller, reader))
+    Ok(Incoming {
+        cdr: received.cdr,
+        of,
+    })
 }
 
-fn header(reader: &mut Reader<'_>) -> Result<[u8; HEADER], CdrError> {
-    let bytes = reader.take(HEADER, 1, "the header of a request")?;
-    let mut header = [0; HEADER];
-    header.copy_from_slice(bytes);
-    Ok(header)
+/// Takes the header out of a message. It is as long as the widest alignment twice, so that
+/// what follows is aligned as before.
+fn take_header(cdr: &mut Vec<u8>) -> Result<Identity, CdrError> {
+    let mut reader = saccade_msgs::cdr::Reader::cdr(cdr)?;
+    let header = reader.take(HEADER, 1, "the header of a request")?;
+    let (client, number) = header.split_at(8);
+    let mut of = Identity::default();
+    of.writer[..8].copy_from_slice(client);
+    let mut bytes = [0; 8];
+    bytes.copy_from_slice(number);
+    of.number = i64::from_le_bytes(bytes);
+    cdr.drain(CDR_HEADER..CDR_HEADER + HEADER);
+    Ok(of)
 }
 
-/// The server's side of a service.
-pub(super) struct Server {
-    pub requests: Subscriber,
-    pub replies: Replies,
+/// A message with the header put in.
+fn with_header(cdr: &[u8], of: &Identity) -> Vec<u8> {
+    let (front, rest) = cdr.split_at(CDR_HEADER.min(cdr.len()));
+    [front, &of.writer[..8], &of.number.to_le_bytes(), rest].concat()
+}
+
+/// The requests to a service.
+pub(super) struct Requests {
+    pub mapping: Mapping,
+    pub subscriber: Subscriber,
+}
+
+impl Receive for Requests {
+    fn rang(&self) -> bool {
+        self.subscriber.rang()
+    }
+
+    fn ring(&self) {
+        self.subscriber.ring();
+    }
+
+    fn take(&mut self) -> Option<Result<Incoming, NetworkError>> {
+        let received = self.subscriber.take()?;
+        Some(request(self.mapping, received).map_err(NetworkError::from))
+    }
 }
 
 /// Where a server's replies go.
-pub(super) struct Replies(Mutex<Publisher>);
-
-impl Server {
-    /// Of a node, by full name and type, `package/srv/Name`.
-    pub fn new(
-        participant: &mut Participant,
-        node: usize,
-        name: &str,
-        type_name: &str,
-        qos: Qos,
-    ) -> Result<Self, DdsError> {
-        let (rq, rr) = service_topics(name)?;
-        let of = |part: &str| dds_type(&format!("{type_name}_{part}"));
-        let requests = participant.subscribe_for(&[node], &rq, &of("Request")?, qos)?;
-        let replies = participant.publish_for(node, &rr, &of("Response")?, qos)?;
-        Ok(Server {
-            requests,
-            replies: Replies(Mutex::new(replies)),
-        })
-    }
+pub(super) struct Replies {
+    pub mapping: Mapping,
+    pub publisher: Publisher,
 }
 
-impl Replies {
-    /// Sends a reply, which `write` writes.
-    pub fn send(&self, caller: &Caller, write: impl FnOnce(&mut Writer)) -> Result<(), DdsError> {
-        let mut w = Writer::new(Encoding::Cdr);
-        let answers = match caller {
-            Caller::Cyclone(header) => {
-                w.raw(header);
-                None
+impl Reply for Mutex<Replies> {
+    fn reply(&self, caller: &Identity, cdr: Vec<u8>) -> Result<(), NetworkError> {
+        let replies = super::lock(self);
+        let (cdr, answers) = match replies.mapping {
+            Mapping::Cyclone => (with_header(&cdr, caller), None),
+            Mapping::Fast => {
+                let identity = SampleIdentity {
+                    writer_guid: GUID::from_bytes(caller.writer),
+                    sequence_number: SequenceNumber::from(caller.number),
+                };
+                (cdr, Some(identity))
             }
-            Caller::Fast(identity) => Some(*identity),
         };
-        write(&mut w);
-        let publisher = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        publisher.send(w.into_bytes(), answers).map(|_| ())
+        replies.publisher.send(cdr, answers)?;
+        Ok(())
     }
 }
 
-/// The client's side of a service.
-pub(super) struct Client {
-    pub replies: Subscriber,
-    pub requests: Requests,
+/// What both sides of a client know: its publisher of requests, its subscriber to replies.
+#[derive(Clone, Copy)]
+pub(super) struct Ends {
+    pub mapping: Mapping,
+    pub writer: [u8; 16],
+    pub reader: [u8; 16],
 }
 
-/// Where a client's requests go.
-pub(super) struct Requests {
-    mapping: Mapping,
+/// A client's side of a service.
+pub(super) struct Client {
+    ends: Ends,
     publisher: Mutex<Publisher>,
-    /// Of our end: the publisher of requests, and the subscriber to replies.
-    writer: [u8; 16],
-    reader: [u8; 16],
     last: AtomicI64,
 }
 
 impl Client {
-    /// Of a node, by the service's full name and type, `package/srv/Name`.
-    pub fn new(
-        participant: &mut Participant,
-        node: usize,
-        name: &str,
-        type_name: &str,
-        mapping: Mapping,
-    ) -> Result<Self, DdsError> {
-        let (rq, rr) = service_topics(name)?;
-        let of = |part: &str| dds_type(&format!("{type_name}_{part}"));
-        let publisher = participant.publish_for(node, &rq, &of("Request")?, Qos::DEFAULT)?;
-        let replies = participant.subscribe_for(&[node], &rr, &of("Response")?, Qos::DEFAULT)?;
-        let requests = Requests {
-            mapping,
-            writer: publisher.guid(),
-            reader: replies.guid(),
+    /// With its publisher of requests.
+    pub fn new(ends: Ends, publisher: Publisher) -> Self {
+        Client {
+            ends,
             publisher: Mutex::new(publisher),
             last: AtomicI64::new(0),
-        };
-        Ok(Client { replies, requests })
+        }
     }
 }
 
-impl Requests {
-    /// Whether a server is there to hear a request.
-    pub fn is_heard(&self) -> bool {
-        let mut publisher = self
-            .publisher
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        publisher.matched() > 0
+impl Ask for Client {
+    fn is_heard(&self) -> bool {
+        super::lock(&self.publisher).matched() > 0
     }
 
-    /// Sends a request, which `write` writes; returns its number, which the reply has too.
-    pub fn send(&self, write: impl FnOnce(&mut Writer)) -> Result<i64, DdsError> {
-        let mut w = Writer::new(Encoding::Cdr);
+    fn ask(&self, cdr: Vec<u8>) -> Result<i64, NetworkError> {
         let number = self.last.fetch_add(1, Ordering::Relaxed) + 1;
-        let named = match self.mapping {
+        let (cdr, named) = match self.ends.mapping {
             Mapping::Cyclone => {
-                w.raw(&self.writer[8..]);
-                w.raw(&number.to_le_bytes());
-                None
+                let mut of = Identity {
+                    number,
+                    ..Identity::default()
+                };
+                of.writer[..8].copy_from_slice(&self.ends.writer[8..]);
+                (with_header(&cdr, &of), None)
             }
-            Mapping::Fast => Some(SampleIdentity {
-                writer_guid: GUID::from_bytes(self.reader),
-                sequence_number: SequenceNumber::UNKNOWN,
-            }),
+            Mapping::Fast => {
+                let reader = SampleIdentity {
+                    writer_guid: GUID::from_bytes(self.ends.reader),
+                    sequence_number: SequenceNumber::UNKNOWN,
+                };
+                (cdr, Some(reader))
+            }
         };
-        write(&mut w);
-        let publisher = self
-            .publisher
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let sent = publisher.send(w.into_bytes(), named)?;
-        Ok(match self.mapping {
+        let sent = super::lock(&self.publisher).send(cdr, named)?;
+        Ok(match self.ends.mapping {
             Mapping::Cyclone => number,
             Mapping::Fast => sent,
         })
     }
+}
 
-    /// The number of the request that a reply answers, if that was one of ours; the reader
-    /// stands at the reply.
-    pub fn reply<'a>(&self, received: &'a Received) -> Result<Option<(i64, Reader<'a>)>, CdrError> {
-        let mut reader = Reader::cdr(&received.cdr)?;
-        let number = match self.mapping {
+/// The replies to a client.
+pub(super) struct Answers {
+    pub ends: Ends,
+    pub subscriber: Subscriber,
+}
+
+impl Answers {
+    /// A reply, if it answers one of our requests.
+    fn reply(&self, mut received: Received) -> Result<Option<Incoming>, CdrError> {
+        let Ends {
+            mapping,
+            writer,
+            reader,
+        } = self.ends;
+        let of = match mapping {
             Mapping::Cyclone => {
-                let header = header(&mut reader)?;
-                let (client, number) = header.split_at(8);
-                let mut bytes = [0; 8];
-                bytes.copy_from_slice(number);
-                (client == &self.writer[8..]).then(|| i64::from_le_bytes(bytes))
+                let of = take_header(&mut received.cdr)?;
+                (of.writer[..8] == writer[8..]).then_some(of)
             }
-            Mapping::Fast => received.answers.and_then(|identity| {
-                let ours = [self.writer, self.reader].contains(&identity.writer_guid.to_bytes());
-                ours.then(|| identity.sequence_number.into())
+            Mapping::Fast => received.answers.and_then(|named| {
+                let to = named.writer_guid.to_bytes();
+                [writer, reader].contains(&to).then(|| Identity {
+                    writer: to,
+                    number: named.sequence_number.into(),
+                })
             }),
         };
-        Ok(number.map(|n| (n, reader)))
+        let cdr = received.cdr;
+        Ok(of.map(|of| Incoming { cdr, of }))
+    }
+}
+
+impl Receive for Answers {
+    fn rang(&self) -> bool {
+        self.subscriber.rang()
+    }
+
+    fn ring(&self) {
+        self.subscriber.ring();
+    }
+
+    fn take(&mut self) -> Option<Result<Incoming, NetworkError>> {
+        loop {
+            let received = self.subscriber.take()?;
+            match self.reply(received) {
+                Ok(None) => {} // To another client.
+                Ok(Some(incoming)) => return Some(Ok(incoming)),
+                Err(error) => return Some(Err(error.into())),
+            }
+        }
     }
 }
 
@@ -221,24 +233,25 @@ mod tests {
         let mut cdr = vec![0, 1, 0, 0];
         cdr.extend(0..16);
         cdr.push(1);
-        let mut message = received(cdr);
-        let (caller, mut reader) = request(Mapping::Cyclone, &message).expect("a request");
-        assert_eq!(caller, Caller::Cyclone(std::array::from_fn(|i| i as u8)));
-        let payload = Payload::read("std_srvs/srv/SetBool_Request", &mut reader);
-        assert!(payload.is_ok(), "{payload:?}");
+        let mut message = received(cdr.clone());
+        let incoming = request(Mapping::Cyclone, message.clone()).expect("a request");
+        assert_eq!(incoming.of.writer[..8], cdr[4..12]);
+        assert_eq!(incoming.of.number.to_le_bytes(), cdr[12..20]);
+        assert_eq!(incoming.cdr, [0, 1, 0, 0, 1]);
+        assert_eq!(with_header(&incoming.cdr, &incoming.of), cdr);
 
-        let identity = |guid, number: i64| SampleIdentity {
-            writer_guid: GUID::from_bytes([guid; 16]),
-            sequence_number: number.into(),
+        let identity = |writer, number| Identity {
+            writer: [writer; 16],
+            number,
         };
-        let (caller, _) = request(Mapping::Fast, &message).expect("a request");
-        assert_eq!(caller, Caller::Fast(identity(9, 7)));
+        let incoming = request(Mapping::Fast, message.clone()).expect("a request");
+        assert_eq!(incoming.of, identity(9, 7));
         message.answers = Some(SampleIdentity {
+            writer_guid: GUID::from_bytes([5; 16]),
             sequence_number: SequenceNumber::UNKNOWN,
-            ..identity(5, 0)
         });
-        let (caller, _) = request(Mapping::Fast, &message).expect("a request");
-        assert_eq!(caller, Caller::Fast(identity(5, 7)));
+        let incoming = request(Mapping::Fast, message).expect("a request");
+        assert_eq!(incoming.of, identity(5, 7));
     }
 
     /// SplitMix64, so that the bytes are the same each time.
@@ -262,10 +275,10 @@ mod tests {
                     if r & 0x300 == 0 { r as u8 } else { r as u8 & 3 }
                 }));
                 let message = received(cdr);
-                if let Ok((_, mut reader)) = request(Mapping::Cyclone, &message) {
-                    let _ = Payload::read(entry.type_name, &mut reader);
-                }
                 let _ = Payload::decode(entry.type_name, &message.cdr);
+                if let Ok(incoming) = request(Mapping::Cyclone, message) {
+                    let _ = Payload::decode(entry.type_name, &incoming.cdr);
+                }
             }
         }
     }

@@ -5,7 +5,7 @@ use crate::cli::{CliError, CliResult, Context, stop};
 use saccade_msgs::builtin_interfaces::Time;
 use saccade_msgs::rosgraph_msgs::Clock;
 use saccade_msgs::{Message, registry, to_cdr};
-use saccade_nodes::dds::{common_qos, qos_from_yaml};
+use saccade_nodes::dds::qos_from_yaml;
 use saccade_nodes::{Qos, Reliability};
 use saccade_rosbags::{BagReader, Connection, RawMessage, Serialization, Transcoder};
 use std::collections::BTreeMap;
@@ -137,7 +137,7 @@ fn recorded_qos(yaml: &str) -> Result<Qos, CliError> {
     let profiles = qos_from_yaml(yaml)
         .map_err(|e| CliError::failed(format!("its QoS cannot be read: {e}")))?;
     let depth = profiles.iter().map(|qos| qos.depth).max().unwrap_or(0);
-    let mut qos = common_qos(&profiles, depth.clamp(10, 1000));
+    let mut qos = Qos::common(&profiles, depth.clamp(10, 1000));
     let reliable = |p: &Qos| p.reliability == Reliability::Reliable;
     if profiles.iter().any(reliable) {
         // Subscribers of either kind match it.

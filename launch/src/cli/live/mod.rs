@@ -8,7 +8,27 @@ pub use player::Player;
 
 use super::CliError;
 use saccade_nodes::dds::{Options, Participant, Reach};
+use saccade_nodes::network::Connect;
 use saccade_nodes::{Qos, Reliability};
+
+/// How nodes reach other ROS 2 processes.
+#[derive(Debug, Clone, Copy, PartialEq, clap::ValueEnum)]
+pub enum Middleware {
+    /// DDS in pure Rust; nothing of ROS need be installed
+    Dds,
+    /// The ROS 2 that is installed and sourced
+    #[cfg(feature = "rcl")]
+    Rcl,
+}
+
+impl Middleware {
+    /// What a program that was built for a ROS 2 uses, and one that was not.
+    #[cfg(feature = "rcl")]
+    pub const USUAL: Self = Self::Rcl;
+    /// What a program that was built for a ROS 2 uses, and one that was not.
+    #[cfg(not(feature = "rcl"))]
+    pub const USUAL: Self = Self::Dds;
+}
 
 /// Whom a command talks to.
 #[derive(Debug, clap::Args)]
@@ -37,8 +57,29 @@ impl NetworkArgs {
         Ok(options)
     }
 
+    /// What connects nodes with other processes, and whom that reaches, in words.
+    pub fn connection(&self, by: Middleware) -> Result<(Connect, String), CliError> {
+        match by {
+            Middleware::Dds => {
+                let options = self.options("")?;
+                let whom = Self::describe(&options);
+                Ok((saccade_nodes::dds::connect(options), whom))
+            }
+            #[cfg(feature = "rcl")]
+            Middleware::Rcl if self.network => Err(CliError::usage(
+                "--network is for --ros dds; rcl reaches what ROS_LOCALHOST_ONLY and \
+                 ROS_AUTOMATIC_DISCOVERY_RANGE say",
+            )),
+            #[cfg(feature = "rcl")]
+            Middleware::Rcl => {
+                let connect = saccade_nodes::rcl::connect(self.domain);
+                Ok((connect, "the ROS 2 that is sourced".to_owned()))
+            }
+        }
+    }
+
     /// Whom one talks to, in words.
-    pub fn describe(options: &Options) -> String {
+    fn describe(options: &Options) -> String {
         let reach = match options.reach {
             Reach::Localhost => "this machine",
             Reach::Network => "the network",

@@ -1,10 +1,10 @@
 //! `saccade node NAME`: one node on ROS 2's network, with ROS 2's command line.
 
 use crate::cli::launch::{log_line, node_spec, parse_level, seconds_to_ns};
-use crate::cli::live::NetworkArgs;
+use crate::cli::live::{Middleware, NetworkArgs};
 use crate::cli::{CliError, CliResult, Exit, stop};
 use crate::launch_file;
-use saccade_nodes::{Level, Observer, RunOptions, dds, realtime, registry};
+use saccade_nodes::{Level, Observer, RunOptions, realtime, registry};
 use std::io::IsTerminal;
 use std::path::PathBuf;
 
@@ -30,6 +30,9 @@ use std::path::PathBuf;
 struct RunArgs {
     #[command(flatten)]
     network: NetworkArgs,
+    /// How other processes are reached
+    #[arg(long, value_enum, value_name = "MIDDLEWARE", default_value_t = Middleware::USUAL)]
+    ros: Middleware,
     /// Stop after this many seconds
     #[arg(long, value_name = "S", allow_hyphen_values = true)]
     duration: Option<f64>,
@@ -58,8 +61,8 @@ pub fn run(words: &[String]) -> CliResult {
     let level = level.as_deref().map_or(Ok(Level::Info), parse_level);
     let level = level.map_err(|e| CliError::usage(format!("--log-level: {e}")))?;
     let spec = node_spec(&action)?;
-    let network = args.network.options("")?;
-    eprintln!("{}: {}", spec.full_name(), NetworkArgs::describe(&network));
+    let (network, whom) = args.network.connection(args.ros)?;
+    eprintln!("{}: {whom}", spec.full_name());
     let options = RunOptions {
         record: args.record,
         duration_ns: args.duration.map(seconds_to_ns).transpose()?,
@@ -68,7 +71,7 @@ pub fn run(words: &[String]) -> CliResult {
             colour: std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none(),
         }),
         stop: stop::on_ctrl_c()?,
-        network: Some(dds::connect(network)),
+        network: Some(network),
         rosout_level: level,
         ..RunOptions::default()
     };

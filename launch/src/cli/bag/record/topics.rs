@@ -3,8 +3,9 @@
 use super::RecordedTopic;
 use crate::cli::CliError;
 use saccade_msgs::registry;
+use saccade_nodes::Qos;
 use saccade_nodes::Reliability;
-use saccade_nodes::dds::{DiscoveredTopic, Participant, Subscriber, common_qos, qos_to_yaml};
+use saccade_nodes::dds::{DiscoveredTopic, Participant, Subscriber, qos_to_yaml};
 use saccade_rosbags::{
     BagRecorder, Connection, RawMessage, Serialization, TranscodeError, Transcoder,
 };
@@ -128,7 +129,7 @@ impl Followed {
         transcoder: Option<Transcoder>,
         participant: &mut Participant,
     ) -> Result<Self, CliError> {
-        let qos = common_qos(&topic.publishers, DEPTH);
+        let qos = Qos::common(&topic.publishers, DEPTH);
         let subscriber = participant.subscribe(&topic.name, &topic.type_name, qos)?;
         eprintln!("recording {} ({})", topic.name, topic.type_name);
         if connection.definition_encoding.is_empty() {

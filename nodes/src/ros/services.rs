@@ -6,8 +6,7 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use super::host::{lock, typed};
-use super::service::{self, Caller, Client, Replies, Requests, Server};
-use super::{DdsError, Mapping, Participant, Received, Subscriber};
+use super::{Ask, Identity, Incoming, Middleware, NetworkError, Receive, Reply};
 use crate::graph::{Graph, Instance, routed};
 use crate::interface::Qos;
 use crate::network::{Inlet, OUTSIDE};
@@ -26,7 +25,6 @@ pub(super) const SETTLE: Duration = Duration::from_millis(200);
 
 /// Services between nodes here and other processes.
 pub(super) struct Services {
-    mapping: Mapping,
     served: Vec<Served>,
     called: Vec<Called>,
     open: Mutex<Open>,
@@ -38,7 +36,7 @@ struct Served {
     node: usize,
     name: &'static str,
     request: &'static str,
-    replies: Replies,
+    replies: Box<dyn Reply>,
 }
 
 /// A service that a node here calls.
@@ -46,7 +44,7 @@ struct Called {
     node: usize,
     name: &'static str,
     response: &'static str,
-    requests: Requests,
+    requests: Box<dyn Ask>,
     found: Found,
 }
 
@@ -56,7 +54,7 @@ pub(super) struct Found(Mutex<Option<Instant>>);
 
 impl Found {
     /// Whether a server can be called.
-    pub fn is_ready(&self, requests: &Requests) -> bool {
+    pub fn is_ready(&self, requests: &dyn Ask) -> bool {
         let mut since = lock(&self.0);
         if !requests.is_heard() {
             *since = None;
@@ -71,7 +69,7 @@ impl Found {
 struct Open {
     last: u64,
     /// Requests that were handed to nodes: the service and who asked.
-    requests: BTreeMap<u64, (usize, Caller)>,
+    requests: BTreeMap<u64, (usize, Identity)>,
 }
 
 struct Call {
@@ -92,16 +90,15 @@ pub(super) enum ServicePart {
     Replies(usize),
 }
 
-type Parts = Vec<(Subscriber, ServicePart)>;
+type Parts = Vec<(Box<dyn Receive>, ServicePart)>;
 
 impl Services {
     /// Of all nodes of a run.
     pub fn open(
-        participant: &mut Participant,
-        mapping: Mapping,
+        middleware: &mut dyn Middleware,
         graph: &Graph,
         instances: &[Instance],
-    ) -> Result<(Self, Parts), DdsError> {
+    ) -> Result<(Self, Parts), NetworkError> {
         let (mut served, mut called, mut parts) = (Vec::new(), Vec::new(), Vec::new());
         for (node, instance) in instances.iter().enumerate() {
             let own = instance.interface.services.iter();
@@ -109,30 +106,29 @@ impl Services {
                 let name = graph.full_name(node, endpoint.name);
                 // As deep as rcl has it for the services of parameters.
                 let qos = Qos::DEFAULT.depth(1000);
-                let server = Server::new(participant, node, name, endpoint.type_name, qos)?;
-                parts.push((server.requests, ServicePart::Requests(served.len())));
+                let (requests, replies) = middleware.server(node, name, endpoint.type_name, qos)?;
+                parts.push((requests, ServicePart::Requests(served.len())));
                 served.push(Served {
                     node,
                     name: endpoint.name,
                     request: typed(endpoint.type_name, "_Request")?,
-                    replies: server.replies,
+                    replies,
                 });
             }
             for endpoint in instance.interface.clients {
                 let name = graph.full_name(node, endpoint.name);
-                let client = Client::new(participant, node, name, endpoint.type_name, mapping)?;
-                parts.push((client.replies, ServicePart::Replies(called.len())));
+                let (replies, requests) = middleware.client(node, name, endpoint.type_name)?;
+                parts.push((replies, ServicePart::Replies(called.len())));
                 called.push(Called {
                     node,
                     name: endpoint.name,
                     response: typed(endpoint.type_name, "_Response")?,
-                    requests: client.requests,
+                    requests,
                     found: Found::default(),
                 });
             }
         }
         let services = Services {
-            mapping,
             served,
             called,
             open: Mutex::default(),
@@ -148,7 +144,7 @@ impl Services {
     pub fn take(
         &self,
         part: ServicePart,
-        received: &Received,
+        received: &Incoming,
         inlet: &Inlet,
     ) -> Result<(), (usize, String)> {
         match part {
@@ -157,17 +153,15 @@ impl Services {
         }
     }
 
-    fn request(&self, i: usize, received: &Received, inlet: &Inlet) -> Result<(), (usize, String)> {
+    fn request(&self, i: usize, received: &Incoming, inlet: &Inlet) -> Result<(), (usize, String)> {
         let served = &self.served[i];
         let wrong = |e: &dyn std::fmt::Display| (served.node, format!("{}: {e}", served.name));
-        let (caller, mut reader) =
-            service::request(self.mapping, received).map_err(|e| wrong(&e))?;
-        let payload = Payload::read(served.request, &mut reader).map_err(|e| wrong(&e))?;
+        let payload = Payload::decode(served.request, &received.cdr).map_err(|e| wrong(&e))?;
         let id = {
             let mut open = lock(&self.open);
             open.last += 1;
             let last = open.last;
-            open.requests.insert(last, (i, caller));
+            open.requests.insert(last, (i, received.of));
             if open.requests.len() > MAX_OPEN {
                 open.requests.pop_first();
             }
@@ -188,7 +182,7 @@ impl Services {
         let Some((i, caller)) = found else {
             return false;
         };
-        let sent = (self.served[i].replies).send(&caller, |w| payload.encode(w));
+        let sent = (self.served[i].replies).reply(&caller, payload.cdr().into_owned());
         sent.is_ok()
     }
 
@@ -212,8 +206,8 @@ impl Services {
 
     fn try_send(&self, call: &mut Call) {
         let called = &self.called[call.called];
-        if called.found.is_ready(&called.requests) {
-            call.sent = (called.requests.send(|w| call.payload.encode(w))).ok();
+        if called.found.is_ready(&*called.requests) {
+            call.sent = (called.requests.ask(call.payload.cdr().into_owned())).ok();
             call.since = Instant::now();
         }
     }
@@ -239,15 +233,11 @@ impl Services {
         }
     }
 
-    fn reply(&self, i: usize, received: &Received, inlet: &Inlet) -> Result<(), (usize, String)> {
+    fn reply(&self, i: usize, received: &Incoming, inlet: &Inlet) -> Result<(), (usize, String)> {
         let called = &self.called[i];
         let wrong = |e: &dyn std::fmt::Display| (called.node, format!("{}: {e}", called.name));
-        let reply = called.requests.reply(received).map_err(|e| wrong(&e))?;
-        let Some((number, mut reader)) = reply else {
-            // To another client.
-            return Ok(());
-        };
-        let payload = Payload::read(called.response, &mut reader).map_err(|e| wrong(&e))?;
+        let number = received.of.number;
+        let payload = Payload::decode(called.response, &received.cdr).map_err(|e| wrong(&e))?;
         let call = {
             let mut calls = lock(&self.calls);
             let at = calls

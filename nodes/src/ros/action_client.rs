@@ -10,10 +10,8 @@ use saccade_msgs::cdr::{CdrError, Reader};
 use saccade_msgs::unique_identifier_msgs::UUID;
 
 use super::host::{lock, typed};
-use super::names::{dds_topic, dds_type};
-use super::service::{Client, Requests};
 use super::services::Found;
-use super::{DdsError, Mapping, Participant, Received, Subscriber};
+use super::{Ask, Incoming, Middleware, NetworkError, Receive, cdr};
 use crate::graph::{Graph, Instance};
 use crate::interface::Qos;
 use crate::network::Inlet;
@@ -36,9 +34,9 @@ struct Called {
     name: &'static str,
     result: &'static str,
     feedback: &'static str,
-    goals: Requests,
-    cancels: Requests,
-    results: Requests,
+    goals: Box<dyn Ask>,
+    cancels: Box<dyn Ask>,
+    results: Box<dyn Ask>,
     found: [Found; 2],
 }
 
@@ -70,16 +68,15 @@ pub(super) enum ClientPart {
     Cancels,
 }
 
-type Parts = Vec<(Subscriber, ClientPart)>;
+type Parts = Vec<(Box<dyn Receive>, ClientPart)>;
 
 impl ActionClients {
     /// Of all nodes of a run.
     pub fn open(
-        participant: &mut Participant,
-        mapping: Mapping,
+        middleware: &mut dyn Middleware,
         graph: &Graph,
         instances: &[Instance],
-    ) -> Result<(Self, Parts), DdsError> {
+    ) -> Result<(Self, Parts), NetworkError> {
         let (mut called, mut parts) = (Vec::new(), Vec::new());
         for (node, instance) in instances.iter().enumerate() {
             for endpoint in instance.interface.action_clients {
@@ -87,30 +84,30 @@ impl ActionClients {
                 let kind = endpoint.type_name;
                 let mut client = |part: &str, type_name: &str| {
                     let name = format!("{name}/{part}");
-                    Client::new(participant, node, &name, type_name, mapping)
+                    middleware.client(node, &name, type_name)
                 };
                 let goals = client("send_goal", &format!("{kind}_SendGoal"))?;
                 let cancels = client("cancel_goal", "action_msgs/srv/CancelGoal")?;
                 let results = client("get_result", &format!("{kind}_GetResult"))?;
-                let feedback = participant.subscribe_for(
+                let feedback = middleware.subscriber(
                     &[node],
-                    &dds_topic(&format!("{name}/feedback"))?,
-                    &dds_type(&format!("{kind}_FeedbackMessage"))?,
+                    &format!("{name}/feedback"),
+                    &format!("{kind}_FeedbackMessage"),
                     Qos::DEFAULT,
                 )?;
                 let i = called.len();
-                parts.push((goals.replies, ClientPart::Answers(i)));
-                parts.push((results.replies, ClientPart::Results(i)));
-                parts.push((cancels.replies, ClientPart::Cancels));
+                parts.push((goals.0, ClientPart::Answers(i)));
+                parts.push((results.0, ClientPart::Results(i)));
+                parts.push((cancels.0, ClientPart::Cancels));
                 parts.push((feedback, ClientPart::Feedback(i)));
                 called.push(Called {
                     node,
                     name: endpoint.name,
                     result: typed(kind, "_Result")?,
                     feedback: typed(kind, "_Feedback")?,
-                    goals: goals.requests,
-                    cancels: cancels.requests,
-                    results: results.requests,
+                    goals: goals.1,
+                    cancels: cancels.1,
+                    results: results.1,
                     found: Default::default(),
                 });
             }
@@ -152,7 +149,7 @@ impl ActionClients {
             goal_id: goal.uuid,
             stamp: Time::default(),
         };
-        let _ = (self.called[called].cancels).send(|w| info.encode(w));
+        let _ = (self.called[called].cancels).ask(saccade_msgs::to_cdr(&info));
     }
 
     fn find(&self, node: usize, action: &str) -> Option<usize> {
@@ -164,16 +161,17 @@ impl ActionClients {
         let [goals, results] = &called.found;
         // Both are asked, so that both begin to wait.
         let ready = [
-            goals.is_ready(&called.goals),
-            results.is_ready(&called.results),
+            goals.is_ready(&*called.goals),
+            results.is_ready(&*called.results),
         ];
         if ready != [true; 2] {
             return;
         }
-        let sent = called.goals.send(|w| {
+        let request = cdr(|w| {
             goal.uuid.encode(w);
             goal.payload.encode(w);
         });
+        let sent = called.goals.ask(request);
         if let Ok(number) = sent {
             goal.stage = Stage::Sent(number);
             goal.since = Instant::now();
@@ -209,7 +207,7 @@ impl ActionClients {
     pub fn take(
         &self,
         part: ClientPart,
-        received: &Received,
+        received: &Incoming,
         inlet: &Inlet,
     ) -> Result<(), (usize, String)> {
         let (i, done) = match part {
@@ -222,11 +220,10 @@ impl ActionClients {
         done.map_err(|e| (called.node, format!("{}: {e}", called.name)))
     }
 
-    fn answered(&self, i: usize, received: &Received, inlet: &Inlet) -> Result<(), ReplyError> {
+    fn answered(&self, i: usize, received: &Incoming, inlet: &Inlet) -> Result<(), ReplyError> {
         let called = &self.called[i];
-        let Some((number, mut reader)) = called.goals.reply(received)? else {
-            return Ok(());
-        };
+        let number = received.of.number;
+        let mut reader = Reader::cdr(&received.cdr)?;
         let accepted = reader.bool()?;
         let mut goals = lock(&self.goals);
         let sent = |g: &Goal| g.called == i && g.stage == Stage::Sent(number);
@@ -235,7 +232,7 @@ impl ActionClients {
         };
         let goal = if accepted {
             let uuid = goals[at].uuid;
-            let asked = called.results.send(|w| uuid.encode(w));
+            let asked = called.results.ask(saccade_msgs::to_cdr(&uuid));
             // A number that no reply has: the result will not come.
             goals[at].stage = Stage::Taken(asked.unwrap_or(-1));
             None
@@ -262,11 +259,10 @@ impl ActionClients {
         inlet.exchange(called.node, input);
     }
 
-    fn result(&self, i: usize, received: &Received, inlet: &Inlet) -> Result<(), ReplyError> {
+    fn result(&self, i: usize, received: &Incoming, inlet: &Inlet) -> Result<(), ReplyError> {
         let called = &self.called[i];
-        let Some((number, mut reader)) = called.results.reply(received)? else {
-            return Ok(());
-        };
+        let number = received.of.number;
+        let mut reader = Reader::cdr(&received.cdr)?;
         let status = status(&mut reader)?;
         let payload = Payload::read(called.result, &mut reader)?;
         let goal = {
@@ -286,7 +282,7 @@ impl ActionClients {
         Ok(())
     }
 
-    fn feedback(&self, i: usize, received: &Received, inlet: &Inlet) -> Result<(), ReplyError> {
+    fn feedback(&self, i: usize, received: &Incoming, inlet: &Inlet) -> Result<(), ReplyError> {
         let called = &self.called[i];
         let mut reader = Reader::cdr(&received.cdr)?;
         let uuid = UUID::decode(&mut reader)?;

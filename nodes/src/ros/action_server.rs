@@ -7,14 +7,12 @@ use std::sync::Mutex;
 use saccade_msgs::Message;
 use saccade_msgs::action_msgs::{GoalInfo, GoalStatus as Status, GoalStatusArray, cancel_goal};
 use saccade_msgs::builtin_interfaces::Time;
-use saccade_msgs::cdr::{Encoding, Reader, Writer};
+use saccade_msgs::cdr::Reader;
 use saccade_msgs::unique_identifier_msgs::UUID;
 
 use super::host::{lock, typed};
-use super::names::{dds_topic, dds_type};
-use super::service::{self, Caller, Replies, Server};
 use super::services::own;
-use super::{DdsError, Mapping, Participant, Publisher, Received, Subscriber};
+use super::{Identity, Incoming, Middleware, NetworkError, Publish, Receive, Reply, cdr};
 use crate::graph::{Graph, Instance, routed};
 use crate::interface::Qos;
 use crate::network::{Inlet, OUTSIDE};
@@ -28,7 +26,6 @@ const FEEDBACK: Qos = Qos::DEFAULT;
 
 /// The actions of nodes here.
 pub(super) struct ActionServers {
-    mapping: Mapping,
     served: Vec<Served>,
     goals: Mutex<Goals>,
 }
@@ -38,11 +35,11 @@ struct Served {
     name: &'static str,
     goal: &'static str,
     result: &'static str,
-    accepted: Replies,
-    cancelled: Replies,
-    results: Replies,
-    feedback: Mutex<Publisher>,
-    status: Mutex<Publisher>,
+    accepted: Box<dyn Reply>,
+    cancelled: Box<dyn Reply>,
+    results: Box<dyn Reply>,
+    feedback: Box<dyn Publish>,
+    status: Box<dyn Publish>,
 }
 
 #[derive(Default)]
@@ -57,10 +54,10 @@ struct Goal {
     /// As in `action_msgs/msg/GoalStatus`.
     status: i8,
     /// Who sent it, until it is answered.
-    sender: Option<Caller>,
+    sender: Option<Identity>,
     result: Option<Payload>,
     /// Who asked for the result.
-    asked: Vec<Caller>,
+    asked: Vec<Identity>,
 }
 
 /// What a subscriber of [`ActionServers`] is for.
@@ -71,16 +68,15 @@ pub(super) enum ServerPart {
     Results(usize),
 }
 
-type Parts = Vec<(Subscriber, ServerPart)>;
+type Parts = Vec<(Box<dyn Receive>, ServerPart)>;
 
 impl ActionServers {
     /// Of all nodes of a run.
     pub fn open(
-        participant: &mut Participant,
-        mapping: Mapping,
+        middleware: &mut dyn Middleware,
         graph: &Graph,
         instances: &[Instance],
-    ) -> Result<(Self, Parts), DdsError> {
+    ) -> Result<(Self, Parts), NetworkError> {
         let (mut served, mut parts) = (Vec::new(), Vec::new());
         for (node, instance) in instances.iter().enumerate() {
             for endpoint in instance.interface.action_servers {
@@ -88,36 +84,34 @@ impl ActionServers {
                 let kind = endpoint.type_name;
                 let mut server = |part: &str, type_name: &str| {
                     let name = format!("{name}/{part}");
-                    Server::new(participant, node, &name, type_name, Qos::DEFAULT)
+                    middleware.server(node, &name, type_name, Qos::DEFAULT)
                 };
                 let goals = server("send_goal", &format!("{kind}_SendGoal"))?;
                 let cancels = server("cancel_goal", "action_msgs/srv/CancelGoal")?;
                 let results = server("get_result", &format!("{kind}_GetResult"))?;
                 let mut topic = |part: &str, type_name: &str, qos| {
-                    let topic = dds_topic(&format!("{name}/{part}"))?;
-                    participant.publish_for(node, &topic, &dds_type(type_name)?, qos)
+                    middleware.publisher(node, &format!("{name}/{part}"), type_name, qos)
                 };
                 let feedback = topic("feedback", &format!("{kind}_FeedbackMessage"), FEEDBACK)?;
                 let status = topic("status", GoalStatusArray::TYPE_NAME, Qos::LATCHED)?;
                 let i = served.len();
-                parts.push((goals.requests, ServerPart::Goals(i)));
-                parts.push((cancels.requests, ServerPart::Cancels(i)));
-                parts.push((results.requests, ServerPart::Results(i)));
+                parts.push((goals.0, ServerPart::Goals(i)));
+                parts.push((cancels.0, ServerPart::Cancels(i)));
+                parts.push((results.0, ServerPart::Results(i)));
                 served.push(Served {
                     node,
                     name: endpoint.name,
                     goal: typed(kind, "_Goal")?,
                     result: typed(kind, "_Result")?,
-                    accepted: goals.replies,
-                    cancelled: cancels.replies,
-                    results: results.replies,
-                    feedback: Mutex::new(feedback),
-                    status: Mutex::new(status),
+                    accepted: goals.1,
+                    cancelled: cancels.1,
+                    results: results.1,
+                    feedback,
+                    status,
                 });
             }
         }
         let servers = ActionServers {
-            mapping,
             served,
             goals: Mutex::default(),
         };
@@ -131,14 +125,14 @@ impl ActionServers {
     pub fn take(
         &self,
         part: ServerPart,
-        received: &Received,
+        received: &Incoming,
         inlet: &Inlet,
     ) -> Result<(), (usize, String)> {
         let (ServerPart::Goals(i) | ServerPart::Cancels(i) | ServerPart::Results(i)) = part;
         let served = &self.served[i];
         let wrong = |e: &dyn std::fmt::Display| (served.node, format!("{}: {e}", served.name));
-        let (caller, mut reader) =
-            service::request(self.mapping, received).map_err(|e| wrong(&e))?;
+        let caller = received.of;
+        let mut reader = Reader::cdr(&received.cdr).map_err(|e| wrong(&e))?;
         match part {
             ServerPart::Goals(_) => {
                 let uuid = UUID::decode(&mut reader).map_err(|e| wrong(&e))?;
@@ -157,7 +151,7 @@ impl ActionServers {
         Ok(())
     }
 
-    fn goal(&self, i: usize, uuid: UUID, payload: Payload, caller: Caller, inlet: &Inlet) {
+    fn goal(&self, i: usize, uuid: UUID, payload: Payload, caller: Identity, inlet: &Inlet) {
         let mut goals = lock(&self.goals);
         let known = goals.all.values().any(|g| g.info.goal_id == uuid);
         if known || !goals.make_room() {
@@ -188,12 +182,13 @@ impl ActionServers {
         inlet.exchange(self.served[i].node, input);
     }
 
-    fn answer(&self, i: usize, caller: &Caller, accepted: bool, stamp: Time) {
+    fn answer(&self, i: usize, caller: &Identity, accepted: bool, stamp: Time) {
         // Who cannot be told will ask no more.
-        let _ = self.served[i].accepted.send(caller, |w| {
+        let answer = cdr(|w| {
             w.raw(&[u8::from(accepted)]);
             stamp.encode(w);
         });
+        let _ = self.served[i].accepted.reply(caller, answer);
     }
 
     /// The node takes a goal, or refuses it.
@@ -222,12 +217,12 @@ impl ActionServers {
         };
         let (i, uuid) = (goal.action, goal.info.goal_id);
         drop(goals);
-        let mut publisher = lock(&self.served[i].feedback);
-        if publisher.matched() > 0 {
-            let mut w = Writer::new(Encoding::Cdr);
-            uuid.encode(&mut w);
-            payload.encode(&mut w);
-            let _ = publisher.publish(w.into_bytes());
+        let publisher = &self.served[i].feedback;
+        if publisher.is_heard() {
+            let _ = publisher.publish(cdr(|w| {
+                uuid.encode(w);
+                payload.encode(w);
+            }));
         }
     }
 
@@ -246,7 +241,7 @@ impl ActionServers {
         self.tell_status(i, &goals);
     }
 
-    fn result(&self, i: usize, uuid: UUID, caller: Caller) {
+    fn result(&self, i: usize, uuid: UUID, caller: Identity) {
         let mut goals = lock(&self.goals);
         let found = goals.all.values_mut();
         let found = { found }.find(|g| g.action == i && g.info.goal_id == uuid);
@@ -264,16 +259,17 @@ impl ActionServers {
         }
     }
 
-    fn tell_result(&self, i: usize, caller: &Caller, status: i8, result: &Payload) {
-        let _ = self.served[i].results.send(caller, |w| {
+    fn tell_result(&self, i: usize, caller: &Identity, status: i8, result: &Payload) {
+        let answer = cdr(|w| {
             w.raw(&status.to_le_bytes());
             result.encode(w);
         });
+        let _ = self.served[i].results.reply(caller, answer);
     }
 
     /// Without an identifier all goals are meant that were accepted until the stamp, and
     /// without that all.
-    fn cancel(&self, i: usize, which: &GoalInfo, caller: &Caller, inlet: &Inlet) {
+    fn cancel(&self, i: usize, which: &GoalInfo, caller: &Identity, inlet: &Inlet) {
         let all = which.goal_id == UUID::default() && which.stamp == Time::default();
         let until = |g: &Goal| {
             let at = |t: Time| (t.sec, t.nanosec);
@@ -303,7 +299,7 @@ impl ActionServers {
             return_code,
             goals_canceling: cancelling.iter().map(|(_, info)| *info).collect(),
         };
-        let _ = (self.served[i].cancelled).send(caller, |w| response.encode(w));
+        let _ = (self.served[i].cancelled).reply(caller, saccade_msgs::to_cdr(&response));
         self.tell_status(i, &goals);
         drop(goals);
         for (id, _) in cancelling {
@@ -324,7 +320,7 @@ impl ActionServers {
         let message = GoalStatusArray {
             status_list: status.collect(),
         };
-        let _ = lock(&self.served[i].status).publish(saccade_msgs::to_cdr(&message));
+        let _ = (self.served[i].status).publish(saccade_msgs::to_cdr(&message));
     }
 }
 

@@ -1,5 +1,5 @@
 //! The nodes of a real-time run on ROS 2's network: [`connect`] offers what they
-//! publish, and hands them what others do. Each publisher of a node is one of DDS; a
+//! publish, and hands them what others do. Each publisher of a node is one there; a
 //! topic has one subscriber for all nodes of the process that hear it.
 
 use std::collections::BTreeMap;
@@ -10,9 +10,8 @@ use std::time::{Duration, Instant};
 
 use super::action_client::{ActionClients, ClientPart};
 use super::action_server::{ActionServers, ServerPart};
-use super::names::{dds_topic, dds_type};
 use super::services::{ServicePart, Services};
-use super::{DdsError, Options, Participant, Publisher, Received, Subscriber, common_qos};
+use super::{Incoming, Middleware, NetworkError, Publish, Receive};
 use crate::graph::{Graph, Instance};
 use crate::host::HostError;
 use crate::interface::Qos;
@@ -31,10 +30,12 @@ const COMPLAINT: Duration = Duration::from_secs(5);
 /// Publishers of which the type is remembered.
 const MAX_PUBLISHERS: usize = 4096;
 
-/// Joins the domain with all nodes of a real-time run.
-pub fn connect(options: Options) -> Connect {
+/// Connects all nodes of a real-time run by what `join` makes.
+pub fn connect<M: Middleware + 'static>(
+    join: impl FnOnce() -> Result<M, NetworkError> + Send + 'static,
+) -> Connect {
     Box::new(move |graph, instances, inlet| {
-        let network = Outlet::open(&options, graph, instances, inlet);
+        let network = join().and_then(|m| Outlet::open(Box::new(m), graph, instances, inlet));
         let network = network.map_err(|e| HostError::Network(e.to_string()))?;
         Ok(Arc::new(network))
     })
@@ -42,19 +43,19 @@ pub fn connect(options: Options) -> Connect {
 
 /// What the nodes publish.
 struct Outlet {
-    // Dropped before the participant they belong to.
+    // Dropped before the middleware they belong to.
     nodes: Vec<Vec<NodeTopic>>,
     exchanges: Arc<Exchanges>,
     stop: Arc<AtomicBool>,
-    receiver: Mutex<Option<JoinHandle<Participant>>>,
-    closed: Mutex<Option<Participant>>,
+    receiver: Mutex<Option<JoinHandle<Box<dyn Middleware>>>>,
+    closed: Mutex<Option<Box<dyn Middleware>>>,
 }
 
 /// A topic on which a node publishes.
 struct NodeTopic {
     name: &'static str,
     transient_local: bool,
-    publisher: Mutex<Publisher>,
+    publisher: Box<dyn Publish>,
     lost: AtomicU64,
 }
 
@@ -63,15 +64,11 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// The registered type that a service's or action's part has.
-pub(super) fn typed(type_name: &str, part: &str) -> Result<&'static str, DdsError> {
+pub(super) fn typed(type_name: &str, part: &str) -> Result<&'static str, NetworkError> {
     let name = format!("{type_name}{part}");
     match saccade_msgs::registry::find(&name) {
         Some(entry) => Ok(entry.type_name),
-        None => Err(DdsError::Name {
-            what: "type",
-            name,
-            why: "it is none this program knows",
-        }),
+        None => Err(NetworkError::Unknown(name)),
     }
 }
 
@@ -84,30 +81,22 @@ struct Exchanges {
 
 impl Outlet {
     fn open(
-        options: &Options,
+        mut middleware: Box<dyn Middleware>,
         graph: &Graph,
         instances: &[Instance],
         inlet: Inlet,
-    ) -> Result<Self, DdsError> {
-        let options = Options {
-            node: String::new(),
-            // Nodes must not wait.
-            patience_ms: 0,
-            ..options.clone()
-        };
-        let mut participant = Participant::join(&options)?;
+    ) -> Result<Self, NetworkError> {
         let mut nodes = Vec::with_capacity(instances.len());
         for (i, instance) in instances.iter().enumerate() {
             let (namespace, name) = instance.name.rsplit_once('/').unwrap_or_default();
             let namespace = if namespace.is_empty() { "/" } else { namespace };
-            participant.add_node(namespace, name);
-            nodes.push(node_topics(&mut participant, graph, i, instance)?);
+            middleware.add_node(namespace, name)?;
+            nodes.push(node_topics(&mut *middleware, graph, i, instance)?);
         }
-        let topics = subscribe(&mut participant, graph)?;
-        let mapping = options.mapping;
-        let (services, s) = Services::open(&mut participant, mapping, graph, instances)?;
-        let (servers, a) = ActionServers::open(&mut participant, mapping, graph, instances)?;
-        let (clients, c) = ActionClients::open(&mut participant, mapping, graph, instances)?;
+        let topics = subscribe(&mut *middleware, graph)?;
+        let (services, s) = Services::open(&mut *middleware, graph, instances)?;
+        let (servers, a) = ActionServers::open(&mut *middleware, graph, instances)?;
+        let (clients, c) = ActionClients::open(&mut *middleware, graph, instances)?;
         let mut parts: Vec<_> = s.into_iter().map(|(s, p)| (s, Part::Service(p))).collect();
         parts.extend(a.into_iter().map(|(s, p)| (s, Part::Server(p))));
         parts.extend(c.into_iter().map(|(s, p)| (s, Part::Client(p))));
@@ -116,7 +105,7 @@ impl Outlet {
             servers,
             clients,
         });
-        participant.announce()?;
+        middleware.announce()?;
         let stop = Arc::new(AtomicBool::new(false));
         let receiver = Receiver {
             topics,
@@ -125,12 +114,12 @@ impl Outlet {
             complained: None,
             inlet,
             publishers: BTreeMap::new(),
-            participant,
+            middleware,
             stop: stop.clone(),
         };
         let thread = std::thread::Builder::new().name("network".into());
         let thread = thread.spawn(move || receiver.run());
-        let thread = thread.map_err(|e| DdsError::Thread(e.to_string()))?;
+        let thread = thread.map_err(|e| NetworkError::Thread(e.to_string()))?;
         Ok(Self {
             nodes,
             exchanges,
@@ -142,23 +131,22 @@ impl Outlet {
 }
 
 fn node_topics(
-    participant: &mut Participant,
+    middleware: &mut dyn Middleware,
     graph: &Graph,
     node: usize,
     instance: &Instance,
-) -> Result<Vec<NodeTopic>, DdsError> {
+) -> Result<Vec<NodeTopic>, NetworkError> {
     let mut topics = Vec::new();
     for endpoint in instance.interface.publishers.iter().chain(HOST_TOPICS) {
         let name = match graph.publishes(node, endpoint.name) {
             Some(topic) => &graph.topics[topic].name,
             None => endpoint.name,
         };
-        let (topic, type_name) = (dds_topic(name)?, dds_type(endpoint.type_name)?);
-        let publisher = participant.publish_for(node, &topic, &type_name, endpoint.qos)?;
+        let publisher = middleware.publisher(node, name, endpoint.type_name, endpoint.qos)?;
         topics.push(NodeTopic {
             name: endpoint.name,
             transient_local: endpoint.qos.transient_local,
-            publisher: Mutex::new(publisher),
+            publisher,
             lost: AtomicU64::new(0),
         });
     }
@@ -166,7 +154,7 @@ fn node_topics(
 }
 
 /// A subscriber to each topic that a node here hears.
-fn subscribe(participant: &mut Participant, graph: &Graph) -> Result<Vec<TopicIn>, DdsError> {
+fn subscribe(middleware: &mut dyn Middleware, graph: &Graph) -> Result<Vec<TopicIn>, NetworkError> {
     let mut topics = Vec::new();
     for (index, topic) in graph.topics.iter().enumerate() {
         let Some(first) = topic.subscribers.first() else {
@@ -175,12 +163,8 @@ fn subscribe(participant: &mut Participant, graph: &Graph) -> Result<Vec<TopicIn
         let nodes: Vec<_> = topic.subscribers.iter().map(|s| s.node).collect();
         let qos: Vec<Qos> = topic.subscribers.iter().map(|s| s.qos).collect();
         let depth = qos.iter().map(|q| q.depth).max().unwrap_or(1);
-        let subscriber = participant.subscribe_for(
-            &nodes,
-            &dds_topic(&topic.name)?,
-            &dds_type(topic.type_name)?,
-            common_qos(&qos, depth),
-        )?;
+        let qos = Qos::common(&qos, depth);
+        let subscriber = middleware.subscriber(&nodes, &topic.name, topic.type_name, qos)?;
         topics.push(TopicIn {
             index,
             name: topic.name.clone(),
@@ -198,12 +182,11 @@ impl Network for Outlet {
         let Some(topic) = self.nodes[node].iter().find(|t| t.name == topic) else {
             return;
         };
-        let mut publisher = lock(&topic.publisher);
         // What nobody hears and nobody will be given later need not be encoded.
-        if publisher.matched() == 0 && !topic.transient_local {
+        if !topic.transient_local && !topic.publisher.is_heard() {
             return;
         }
-        if publisher.publish(payload.cdr().into_owned()).is_err() {
+        if topic.publisher.publish(payload.cdr().into_owned()).is_err() {
             topic.lost.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -264,7 +247,7 @@ struct TopicIn {
     type_name: &'static str,
     /// The first that hears it, in whose log it complains.
     node: usize,
-    subscriber: Subscriber,
+    subscriber: Box<dyn Receive>,
     complained: Option<Instant>,
 }
 
@@ -278,21 +261,21 @@ enum Part {
 
 /// Receives for all nodes, in a thread of its own.
 struct Receiver {
-    // Dropped before the participant they belong to.
+    // Dropped before the middleware they belong to.
     topics: Vec<TopicIn>,
-    parts: Vec<(Subscriber, Part)>,
+    parts: Vec<(Box<dyn Receive>, Part)>,
     exchanges: Arc<Exchanges>,
     /// When a part of services or actions last complained.
     complained: Option<Instant>,
     inlet: Inlet,
     /// The ROS types of the publishers that discovery knows.
     publishers: BTreeMap<[u8; 16], String>,
-    participant: Participant,
+    middleware: Box<dyn Middleware>,
     stop: Arc<AtomicBool>,
 }
 
 impl Receiver {
-    fn run(mut self) -> Participant {
+    fn run(mut self) -> Box<dyn Middleware> {
         let mut went_on = Instant::now();
         while !self.stop.load(Ordering::Relaxed) {
             let mut more = false;
@@ -300,7 +283,7 @@ impl Receiver {
                 if !topic.subscriber.rang() {
                     continue;
                 }
-                more |= topic.take(&self.inlet, &mut self.publishers, &self.participant);
+                more |= topic.take(&self.inlet, &mut self.publishers, &*self.middleware);
             }
             for i in 0..self.parts.len() {
                 if self.parts[i].0.rang() {
@@ -313,10 +296,10 @@ impl Receiver {
                 went_on = Instant::now();
             }
             if !more {
-                self.participant.wait(PATIENCE);
+                self.middleware.wait(PATIENCE);
             }
         }
-        self.participant
+        self.middleware
     }
 
     /// Hands on what came for services and actions; true if there may be more.
@@ -331,10 +314,11 @@ impl Receiver {
                 servers,
                 clients,
             } = &*self.exchanges;
-            let taken = match *part {
-                Part::Service(part) => services.take(part, &received, &self.inlet),
-                Part::Server(part) => servers.take(part, &received, &self.inlet),
-                Part::Client(part) => clients.take(part, &received, &self.inlet),
+            let taken = match (*part, received) {
+                (Part::Service(part), Ok(received)) => services.take(part, &received, &self.inlet),
+                (Part::Server(part), Ok(received)) => servers.take(part, &received, &self.inlet),
+                (Part::Client(part), Ok(received)) => clients.take(part, &received, &self.inlet),
+                (_, Err(why)) => Err((0, why.to_string())),
             };
             if let Err((node, why)) = taken
                 && self.complained.is_none_or(|at| at.elapsed() >= COMPLAINT)
@@ -355,21 +339,29 @@ impl TopicIn {
         &mut self,
         inlet: &Inlet,
         publishers: &mut BTreeMap<[u8; 16], String>,
-        participant: &Participant,
+        middleware: &dyn Middleware,
     ) -> bool {
         for _ in 0..TURN {
             let Some(received) = self.subscriber.take() else {
                 return false;
             };
-            if !publishers.contains_key(&received.publisher)
-                && let Some(found) = participant.type_of(&received.publisher)
+            let received = match received {
+                Ok(received) => received,
+                Err(why) => {
+                    self.complain(inlet, &why.to_string());
+                    continue;
+                }
+            };
+            let publisher = received.of.writer;
+            if !publishers.contains_key(&publisher)
+                && let Some(found) = middleware.type_of(&publisher)
             {
                 if publishers.len() >= MAX_PUBLISHERS {
                     publishers.clear();
                 }
-                publishers.insert(received.publisher, found);
+                publishers.insert(publisher, found);
             }
-            let of = publishers.get(&received.publisher).map(String::as_str);
+            let of = publishers.get(&publisher).map(String::as_str);
             match self.decode(of, &received) {
                 Ok(payload) => inlet.message(self.index, payload),
                 Err(why) => self.complain(inlet, &why),
@@ -379,7 +371,7 @@ impl TopicIn {
         true
     }
 
-    fn decode(&self, publisher: Option<&str>, received: &Received) -> Result<Payload, String> {
+    fn decode(&self, publisher: Option<&str>, received: &Incoming) -> Result<Payload, String> {
         match publisher {
             Some(other) if other != self.type_name => {
                 Err(format!("its publisher's type is {other}"))
