@@ -28,6 +28,9 @@ enum NodeCommand {
         /// One JSON document on stdout
         #[arg(long)]
         json: bool,
+        /// Their names and nothing else, a line each
+        #[arg(long, conflicts_with = "json")]
+        names: bool,
     },
     /// A node's topics, services, actions and parameters (Markdown)
     Describe {
@@ -49,15 +52,18 @@ enum NodeCommand {
 /// No node of that name; what keeps it from running.
 pub fn run(args: NodeArgs) -> CliResult {
     match args.command {
-        NodeCommand::List { json: true } => {
+        NodeCommand::List { json: true, .. } => {
             let all: Vec<_> = registry::interfaces()
                 .map(|i| json!({"name": i.name, "doc": i.doc}))
                 .collect();
             print_json(&all)?;
         }
-        NodeCommand::List { json: false } => {
+        NodeCommand::List { names, .. } => {
             for interface in registry::interfaces() {
-                print_line(format!("{:<20} {}", interface.name, interface.doc))?;
+                match names {
+                    true => print_line(interface.name)?,
+                    false => print_line(format!("{:<20} {}", interface.name, interface.doc))?,
+                }
             }
         }
         #[cfg(feature = "dds")]
