@@ -1,6 +1,10 @@
-//! Recognising places: samples of what the robot sees and feels, and who says where
-//! they were taken.
+//! Recognising places: samples of what the robot sees and feels, descriptors that turn
+//! them into codes, and how well places are known again by them.
 
+mod descriptor;
+pub mod rank_statistics;
+pub mod retrieval;
 mod samples;
 
+pub use descriptor::{Descriptor, Likeness, pearson};
 pub use samples::{Pose, Samples, Senses};
