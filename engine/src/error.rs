@@ -142,6 +142,9 @@ pub enum Error {
         /// What is wrong with it.
         source: Box<Error>,
     },
+    /// A place map cannot take or answer something, or is not one that fits.
+    #[error("place map: {0}")]
+    PlaceMap(String),
     /// There are no samples, or too few.
     #[error("{0}")]
     NoSamples(String),

@@ -1,5 +1,5 @@
 //! A tick allocates nothing: in the encoder, in the classifier with and without a label,
-//! in a network that learns online, and in a circuit.
+//! in a network that learns online, and in a circuit; nor does a query of a place map.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -16,6 +16,7 @@ use saccade_engine::models::central_complex::{
 };
 use saccade_engine::models::classifier::Classifier;
 use saccade_engine::models::config::ClassifierConfig;
+use saccade_engine::models::place::{PlaceMap, Pose};
 
 struct Counting;
 
@@ -52,6 +53,20 @@ fn a_step_of_the_spiking_path_integrator_allocates_nothing() {
         .sum();
     assert_eq!(ALLOCATIONS.with(Cell::get), before);
     assert!(turns.is_finite() && model.home_vector().distance > 0.0);
+}
+
+#[test]
+fn a_query_of_a_place_map_allocates_nothing() {
+    let code = |k: usize| -> Vec<f32> { (0..100).map(|i| ((i * i * k + i) % 17) as f32).collect() };
+    let mut map = PlaceMap::new("net", 100, 1000).unwrap();
+    for k in 1..500 {
+        map.store(&code(k), Pose::default()).unwrap();
+    }
+    let (mut search, query) = (map.search(10), code(33));
+    let before = ALLOCATIONS.with(Cell::get);
+    let found = map.find(&query, &mut search).unwrap().len();
+    assert_eq!(ALLOCATIONS.with(Cell::get), before);
+    assert_eq!(found, 10);
 }
 
 #[test]

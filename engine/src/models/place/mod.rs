@@ -2,9 +2,11 @@
 //! them into codes, and how well places are known again by them.
 
 mod descriptor;
+mod map;
 pub mod rank_statistics;
 pub mod retrieval;
 mod samples;
 
 pub use descriptor::{Descriptor, Likeness, pearson};
+pub use map::{Found, PlaceMap, Search};
 pub use samples::{Pose, Samples, Senses};
