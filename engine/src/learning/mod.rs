@@ -1,6 +1,7 @@
 //! Learning rules, one file each, and what they have in common.
 
 pub mod bptt;
+pub mod conductance;
 pub mod eprop;
 pub mod erbp;
 pub mod error_neurons;

@@ -6,6 +6,7 @@ pub mod central_complex;
 mod checkpoint;
 pub mod classifier;
 pub mod config;
+pub mod cue_integration;
 pub mod evaluation;
 pub mod perturb;
 pub mod place;

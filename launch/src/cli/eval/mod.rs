@@ -1,6 +1,7 @@
 //! `saccade eval`: how good networks are, what they stand, and what they keep.
 
 mod classifier;
+mod cue_integration;
 mod fixed;
 mod live_class;
 mod path_integration;
@@ -33,6 +34,8 @@ enum What {
     LiveClass(live_class::LiveClassArgs),
     /// The central complex: random ways out, and how close to home the way back comes.
     PathIntegration(path_integration::PathIntegrationArgs),
+    /// Two noisy cues, and neurons that learn how far each can be trusted.
+    CueIntegration(cue_integration::CueIntegrationArgs),
 }
 
 /// Runs `saccade eval`.
@@ -45,6 +48,7 @@ pub fn run(args: EvalArgs) -> CliResult {
         What::Stability(args) => stability::run(&args),
         What::LiveClass(args) => live_class::run(&args),
         What::PathIntegration(args) => path_integration::run(&args),
+        What::CueIntegration(args) => cue_integration::run(&args),
     }
 }
 
