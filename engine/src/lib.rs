@@ -12,6 +12,7 @@ pub mod models;
 pub mod network;
 pub mod neurons;
 pub mod nir;
+mod products;
 pub mod real;
 mod simd;
 pub mod spikes;

@@ -118,7 +118,8 @@ impl Decider {
     }
 
     /// Learns from trials of which 90 % offer both cues and 5 % each alone. `watch` is shown
-    /// the neurons and the number of trials so far, twenty times.
+    /// the neurons and the number of trials so far, at first often and then less so: after
+    /// 100 trials, 150, 225 and so on, and at the end.
     ///
     /// # Errors
     /// [`crate::Error::Parameter`] names what lies outside its range.
@@ -129,7 +130,7 @@ impl Decider {
         let mut rng = rng(lesson.seed, 1, 0);
         let targets = (potential_mv(HIGH_RATE), potential_mv(LOW_RATE));
         let mut rates = [0.0; INPUTS];
-        let shown = lesson.trials.div_ceil(20);
+        let mut next = 100;
         for trial in 1..=lesson.trials {
             let orientation = rng.random_range(TRAINED_DEG);
             let cues = match rng.random::<f64>() {
@@ -149,8 +150,9 @@ impl Decider {
                 decider.above.apply();
                 decider.below.apply();
             }
-            if trial % shown == 0 || trial == lesson.trials {
+            if trial == next || trial == lesson.trials {
                 watch(&decider, trial);
+                next += next / 2;
             }
         }
         Ok(decider)
@@ -335,7 +337,7 @@ mod tests {
         };
         let mut seen = Vec::new();
         let decider = Decider::train(&lesson, &mut |_, trials| seen.push(trials)).unwrap();
-        assert_eq!(seen.len(), 20);
+        assert_eq!(seen, [100, 150, 225, 337, 505, 757, 1135, 1702, 2553, 3000]);
         let again = Decider::train(&lesson, &mut |_, _| {}).unwrap();
         assert_eq!(test.run(&decider).unwrap(), test.run(&again).unwrap());
     }

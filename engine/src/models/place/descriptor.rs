@@ -2,8 +2,10 @@
 
 use super::{Samples, Senses};
 use crate::error::{Error, Result};
+use crate::products::{View, multiply};
 
-/// Turns what was sensed at a place into a code by which the place is known again.
+/// Turns what was sensed at a place into a code by which the place is known again: how alike
+/// two places are is how their codes correlate ([`pearson`]).
 pub trait Descriptor {
     /// What tables call it.
     fn name(&self) -> &str;
@@ -14,10 +16,18 @@ pub trait Descriptor {
     /// The samples have other sizes than those that the descriptor was fitted to.
     fn describe(&mut self, samples: &Samples, i: usize, senses: Senses) -> Result<Vec<f32>>;
 
-    /// How alike two of its codes are, more for more alike. [`pearson`] unless a
-    /// descriptor has a measure of its own.
-    fn likeness(&self, a: &[f32], b: &[f32]) -> f32 {
-        pearson(a, b)
+    /// What sample `i` looks like by its code from these senses alone, in the samples' own
+    /// units; none where a code says nothing of it.
+    ///
+    /// # Errors
+    /// As [`Descriptor::describe`].
+    fn imagine(
+        &mut self,
+        _samples: &Samples,
+        _i: usize,
+        _senses: Senses,
+    ) -> Result<Option<Vec<f32>>> {
+        Ok(None)
     }
 
     /// The codes of all samples.
@@ -54,6 +64,21 @@ pub fn pearson(a: &[f32], b: &[f32]) -> f32 {
     }
 }
 
+/// Writes `code` into `row` with its mean taken off and of length 1; all zeros, and false,
+/// where it has no spread but that of rounding.
+pub(super) fn normalise(code: &[f32], row: &mut [f32]) -> bool {
+    let n = code.len().max(1) as f64;
+    let mean = code.iter().map(|&v| f64::from(v)).sum::<f64>() / n;
+    let squares = code.iter().map(|&v| (f64::from(v) - mean).powi(2));
+    let length = squares.sum::<f64>().sqrt();
+    let spreads = length > 1e-6 * (mean.abs() + f64::from(f32::MIN_POSITIVE)) * n.sqrt();
+    let factor = if spreads { 1.0 / length } else { 0.0 };
+    for (row, &v) in row.iter_mut().zip(code) {
+        *row = ((f64::from(v) - mean) * factor) as f32;
+    }
+    spreads
+}
+
 /// How alike queries (a row each) and stored places (a column each) are.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Likeness {
@@ -62,16 +87,51 @@ pub struct Likeness {
 }
 
 impl Likeness {
-    /// Of these codes, by the descriptor's own measure.
-    pub fn of(descriptor: &dyn Descriptor, queries: &[Vec<f32>], stored: &[Vec<f32>]) -> Self {
-        let values = queries
-            .iter()
-            .flat_map(|a| stored.iter().map(|b| descriptor.likeness(a, b)))
-            .collect();
-        Likeness {
+    /// Of these codes: [`pearson`] of every pair.
+    ///
+    /// # Errors
+    /// [`Error::NoSamples`] where codes are not all of one length.
+    pub fn of(queries: &[Vec<f32>], stored: &[Vec<f32>]) -> Result<Self> {
+        let size = stored.first().map_or(0, Vec::len);
+        if let Some(code) = queries.iter().chain(stored).find(|c| c.len() != size) {
+            let n = code.len();
+            let what = format!("codes of {n} and of {size} numbers cannot be compared");
+            return Err(Error::NoSamples(what));
+        }
+        let unit = |codes: &[Vec<f32>]| {
+            let mut rows = vec![0.0; codes.len() * size];
+            for (code, row) in codes.iter().zip(rows.chunks_exact_mut(size.max(1))) {
+                normalise(code, row);
+            }
+            rows
+        };
+        let (q, s) = (unit(queries), unit(stored));
+        let mut values = vec![0.0; queries.len() * stored.len()];
+        let (q, s) = (
+            View::new(&q, queries.len(), size),
+            View::new(&s, stored.len(), size),
+        );
+        multiply(1.0, q, s.transposed(), 0.0, &mut values);
+        Ok(Likeness {
             values,
             columns: stored.len(),
+        })
+    }
+
+    /// Each likeness averaged with those of the `frames - 1` samples before, of the query and
+    /// of the stored place alike: a sequence is held against a sequence (SeqSLAM). Where one
+    /// has just begun, over what there is.
+    #[must_use]
+    pub fn over_sequence(&self, frames: usize) -> Self {
+        let mut mean = self.clone();
+        for i in 0..self.rows() {
+            for j in 0..self.columns {
+                let n = frames.max(1).min(i + 1).min(j + 1);
+                let sum: f32 = (0..n).map(|k| self.row(i - k)[j - k]).sum();
+                mean.values[i * self.columns + j] = sum / n as f32;
+            }
         }
+        mean
     }
 
     /// Row after row, `columns` each.
@@ -123,6 +183,28 @@ mod tests {
         assert_eq!(pearson(&[1.0, 1.0], &[2.0, 3.0]), 0.0, "constant");
         assert_eq!(pearson(&[], &[]), 0.0);
         assert_eq!(pearson(&[1.0, 2.0], &[2.0, 3.0, 4.0]), 0.0);
+    }
+
+    #[test]
+    fn likenesses_are_those_of_pearson() {
+        let code = |k: u32| -> Vec<f32> { (0..9_u32).map(|i| ((k * i * i) % 11) as f32).collect() };
+        let (queries, stored) = ([code(3), vec![2.0; 9]], [code(2), code(5), code(3)]);
+        let likeness = Likeness::of(&queries, &stored).unwrap();
+        for (i, q) in queries.iter().enumerate() {
+            for (j, s) in stored.iter().enumerate() {
+                assert!((likeness.row(i)[j] - pearson(q, s)).abs() < 1e-6);
+            }
+        }
+        assert!(Likeness::of(&queries, &[vec![1.0]]).is_err());
+    }
+
+    #[test]
+    fn sequences_by_hand() {
+        let likeness = Likeness::from_rows(vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0], 3).unwrap();
+        let pairs = likeness.over_sequence(2);
+        assert_eq!(pairs.row(0), [1.0, 2.0, 3.0]);
+        assert_eq!(pairs.row(1), [4.0, 3.0, 4.0]);
+        assert_eq!(likeness.over_sequence(1), likeness);
     }
 
     #[test]

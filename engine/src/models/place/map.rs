@@ -14,6 +14,7 @@ use safetensors::tensor::Dtype;
 use serde::{Deserialize, Serialize};
 
 use super::Pose;
+use super::descriptor::normalise;
 use crate::error::{Error, Result, check_count};
 use crate::models::tensors;
 use crate::simd::{DOT_LANES, dot_rows};
@@ -99,7 +100,7 @@ impl PlaceMap {
         check_pose(&pose)?;
         let start = self.codes.len();
         self.codes.resize(start + self.padded(), 0.0);
-        if let Err(error) = normalise(code, self.code_size, &mut self.codes[start..]) {
+        if let Err(error) = checked(code, self.code_size, &mut self.codes[start..]) {
             self.codes.truncate(start);
             return Err(error);
         }
@@ -151,7 +152,7 @@ impl PlaceMap {
             let what = "the search was made for a map of another code size".to_owned();
             return Err(Error::PlaceMap(what));
         }
-        normalise(code, self.code_size, &mut search.code)?;
+        checked(code, self.code_size, &mut search.code)?;
         search.found.clear();
         let mut scores = [0.0; BLOCK];
         for (block, rows) in self.codes.chunks(BLOCK * size).enumerate() {
@@ -339,7 +340,7 @@ fn check_pose(pose: &Pose) -> Result<()> {
 
 /// Writes the code into `row`, its mean taken off and of length 1. `row` may be longer,
 /// its end stays as it is.
-fn normalise(code: &[f32], size: usize, row: &mut [f32]) -> Result<()> {
+fn checked(code: &[f32], size: usize, row: &mut [f32]) -> Result<()> {
     if code.len() != size {
         let n = code.len();
         let what = format!("a code has {n} numbers, those of this map have {size}");
@@ -350,18 +351,14 @@ fn normalise(code: &[f32], size: usize, row: &mut [f32]) -> Result<()> {
         let what = format!("number {i} of a code is {value}, expected a finite one");
         return Err(Error::PlaceMap(what));
     }
-    let mean = code.iter().map(|&v| f64::from(v)).sum::<f64>() / size as f64;
-    let squares = code.iter().map(|&v| (f64::from(v) - mean).powi(2));
-    let length = squares.sum::<f64>().sqrt();
-    // A spread that is nothing but rounding is none.
-    if length <= 1e-6 * (mean.abs() + f64::from(f32::MIN_POSITIVE)) * (size as f64).sqrt() {
-        let what = format!("all numbers of a code are {mean}: it says nothing about a place");
-        return Err(Error::PlaceMap(what));
+    if normalise(code, row) {
+        return Ok(());
     }
-    for (row, &v) in row.iter_mut().zip(code) {
-        *row = ((f64::from(v) - mean) / length) as f32;
-    }
-    Ok(())
+    let what = format!(
+        "all numbers of a code are {}: it says nothing about a place",
+        code[0]
+    );
+    Err(Error::PlaceMap(what))
 }
 
 #[cfg(test)]

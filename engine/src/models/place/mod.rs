@@ -1,6 +1,8 @@
 //! Recognising places: samples of what the robot sees and feels, descriptors that turn
 //! them into codes, and how well places are known again by them.
 
+pub mod baselines;
+pub mod bootstrap;
 mod descriptor;
 mod map;
 pub mod rank_statistics;
