@@ -1,5 +1,6 @@
 //! `saccade eval cue-integration`: how well two noisy cues are weighed.
 
+use crate::cli::bench::clock::timed;
 use crate::cli::{CliError, CliResult, Exit, print_json, print_line, write_json};
 use crate::plots::{self, LineChart, Marker, Series};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -67,7 +68,7 @@ struct Row {
     standard_errors: Errors,
     /// While it learnt.
     curve: Vec<Point>,
-    /// How long learning took, in s.
+    /// CPU time of learning, in s.
     learning_s: f64,
     /// How long testing took, in s.
     testing_s: f64,
@@ -138,19 +139,18 @@ fn row(args: &CueIntegrationArgs, tactile_deg: f64, told: &dyn Fn(usize)) -> Res
         repeats: args.repeats.min(10),
         ..test
     };
-    let mut learning_s = 0.0;
-    let mut curve = vec![(0, glance.run(&Decider::new(&lesson)?)?.0)];
-    let mut failed = Ok(());
-    let mut start = Instant::now();
-    let decider = Decider::train(&lesson, &mut |decider, trials| {
-        learning_s += start.elapsed().as_secs_f64();
-        told(trials);
-        match glance.run(decider) {
-            Ok((errors, _)) => curve.push((trials, errors)),
-            Err(error) => failed = Err(error),
-        }
-        start = Instant::now();
-    })?;
+    let mut curve = Vec::new();
+    let (mut learnt, mut failed) = (Decider::new(&lesson), Ok(()));
+    let learning_s = timed(|| {
+        learnt = Decider::train(&lesson, &mut |decider, trials| {
+            told(trials);
+            match glance.run(decider) {
+                Ok((errors, _)) => curve.push((trials, errors)),
+                Err(error) => failed = Err(error),
+            }
+        });
+    });
+    let decider = learnt?;
     failed?;
     let start = Instant::now();
     let (errors, shares) = test.run(&decider)?;
@@ -268,16 +268,16 @@ fn psychometric_chart(row: &Row) -> LineChart {
     }
 }
 
-/// Errors of the neurons while they learn, from the first twentieth on.
+/// Errors of the neurons while they learn.
 fn curve_chart(row: &Row) -> LineChart {
     let line = |i: usize| {
-        let points = row.curve.iter().skip(1);
-        let points = points.map(|p| (p.trials as f64, 100.0 * values(&p.errors)[i]));
+        let points = row.curve.iter();
+        let points = points.map(|p| ((p.trials as f64).log10(), 100.0 * values(&p.errors)[i]));
         Series::new(i, OBSERVERS[i], points.collect())
     };
     LineChart {
         title: title("Errors while learning", row.noise),
-        x_label: "trials".into(),
+        x_label: "trials learnt (log10)".into(),
         y_label: "wrong decisions (%)".into(),
         series: (0..OBSERVERS.len()).map(line).collect(),
         ..LineChart::default()
