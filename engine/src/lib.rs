@@ -20,3 +20,4 @@ pub mod spikes;
 pub mod spinnaker;
 
 pub use error::{Error, Result};
+pub use products::Multiply;

@@ -5,6 +5,7 @@
 //! purpose: every operation then rounds the same in both versions, so that a
 //! result does not depend on which one the machine chose.
 
+use crate::learning::predictive_coding::leaky_relu;
 use crate::real::Real;
 
 /// Defines a function over [`Real`] slices that runs its AVX2 version where the CPU has it.
@@ -142,6 +143,108 @@ vectorised! {
 
 /// Sums that [`dot_rows`] keeps apart; vectors are padded with zeros to a multiple of it.
 pub(crate) const DOT_LANES: usize = 8;
+
+/// Lanes of a sum of products: four vectors of the widest numbers.
+const LANES: usize = 32;
+
+/// Sums lanes by halves. Not inlined: the compiler else lays out the loop that fills them
+/// for this one, which is short, and fills them three times as slowly.
+#[inline(never)]
+fn sum_of_lanes<R: Real>(lanes: &[R; LANES]) -> R {
+    let mut sums = *lanes;
+    let mut half = LANES / 2;
+    while half > 0 {
+        for l in 0..half {
+            let other = sums[l + half];
+            sums[l] += other;
+        }
+        half /= 2;
+    }
+    sums[0]
+}
+
+/// The sum of products of two rows of the same length.
+#[inline(always)]
+fn dot<R: Real>(a: &[R], b: &[R]) -> R {
+    let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<LANES>(), b.as_chunks::<LANES>());
+    let mut lanes = [R::ZERO; LANES];
+    for (a, b) in a.iter().zip(b) {
+        for l in 0..LANES {
+            lanes[l] += a[l] * b[l];
+        }
+    }
+    let mut sum = sum_of_lanes(&lanes);
+    for (&a, &b) in a_rest.iter().zip(b_rest) {
+        sum += a * b;
+    }
+    sum
+}
+
+vectorised! {
+    /// `out = weights x`, `weights` `[out.len(), x.len()]`.
+    pub(crate) fn multiply_vector<R: Real>(weights: &[R], x: &[R], out: &mut [R]) {
+        for (out, row) in out.iter_mut().zip(weights.chunks_exact(x.len())) {
+            *out = dot(row, x);
+        }
+    }
+}
+
+/// Largest magnitude of what [`multiply_vector_i8`] takes: as many products of it with 127
+/// as are summed in 32 bits stay within them.
+pub(crate) const MOST_I8: i16 = 8191;
+
+vectorised! {
+    /// The same in whole numbers, `x` within ±[`MOST_I8`]: exact, for sums of less than
+    /// 2^53.
+    pub(crate) fn multiply_vector_i8<R: Real>(weights: &[i8], x: &[i16], out: &mut [R]) {
+        const SUMMED: usize = 2048;
+        for (out, row) in out.iter_mut().zip(weights.chunks_exact(x.len())) {
+            let mut sum = 0_i64;
+            for (row, x) in row.chunks(SUMMED).zip(x.chunks(SUMMED)) {
+                let mut part = 0_i32;
+                for (&w, &x) in row.iter().zip(x) {
+                    part = part.wrapping_add(i32::from(w) * i32::from(x));
+                }
+                sum += i64::from(part);
+            }
+            *out = R::of(sum as f64);
+        }
+    }
+}
+
+vectorised! {
+    /// What the rows of `weights` `[target.len(), causes.len()]` miss of `target`, and
+    /// the sum of the rows, each times its gated error, which is added to `gradient`:
+    /// a batch of one of [`crate::learning::predictive_coding`]. Each row is read from
+    /// memory once.
+    pub(crate) fn predict_and_gather<R: Real>(
+        weights: &[R],
+        causes: &[R],
+        target: &[R],
+        error: &mut [R],
+        gated: &mut [R],
+        gradient: &mut [R],
+    ) {
+        let (n, units) = (causes.len(), target.len());
+        let gradient = &mut gradient[..n];
+        for first in (0..units).step_by(4) {
+            // Where fewer than four are left, the last is taken again, for nothing.
+            let unit = [0, 1, 2, 3].map(|k| (first + k).min(units - 1));
+            let rows = unit.map(|i| &weights[i * n..(i + 1) * n]);
+            let mut d = [R::ZERO; 4];
+            for k in 0..4.min(units - first) {
+                let (p, slope) = leaky_relu(dot(rows[k], causes));
+                error[first + k] = target[first + k] - p;
+                d[k] = error[first + k] * slope;
+                gated[first + k] = d[k];
+            }
+            let [r, s, t, u] = rows;
+            for j in 0..n {
+                gradient[j] += (d[0] * r[j] + d[1] * s[j]) + (d[2] * t[j] + d[3] * u[j]);
+            }
+        }
+    }
+}
 
 #[cfg(test)]
 mod tests {

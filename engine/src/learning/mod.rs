@@ -9,4 +9,5 @@ pub mod feedback;
 pub mod loss;
 pub mod online;
 pub mod optimizer;
+pub mod predictive_coding;
 pub mod rule;
