@@ -145,6 +145,9 @@ pub enum Error {
     /// A place map cannot take or answer something, or is not one that fits.
     #[error("place map: {0}")]
     PlaceMap(String),
+    /// What was sensed cannot be used.
+    #[error("input: {0}")]
+    Input(String),
     /// There are no samples, or too few.
     #[error("{0}")]
     NoSamples(String),

@@ -1,5 +1,6 @@
 //! A tick allocates nothing: in the encoder, in the classifier with and without a label,
-//! in a network that learns online, and in a circuit; nor does a query of a place map.
+//! in a network that learns online, and in a circuit; nor does a query of a place, or of
+//! a map of places.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -16,7 +17,10 @@ use saccade_engine::models::central_complex::{
 };
 use saccade_engine::models::classifier::Classifier;
 use saccade_engine::models::config::ClassifierConfig;
-use saccade_engine::models::place::{PlaceMap, Pose};
+use saccade_engine::models::place::{PlaceMap, Pose, Senses};
+use saccade_engine::models::predictive_coding::{
+    Config, Method, Network, PlaceNetwork, Provenance, Recogniser, Scaling,
+};
 
 struct Counting;
 
@@ -67,6 +71,26 @@ fn a_query_of_a_place_map_allocates_nothing() {
     let found = map.find(&query, &mut search).unwrap().len();
     assert_eq!(ALLOCATIONS.with(Cell::get), before);
     assert_eq!(found, 10);
+}
+
+#[test]
+fn a_query_of_the_place_network_allocates_nothing() {
+    let mut config = Config::for_inputs(500, 12);
+    config.visual.layers = vec![60, 30];
+    let network = Network::new(config, 1).unwrap();
+    let scaling = Scaling {
+        least: vec![0.0; 12],
+        greatest: vec![1.0; 12],
+    };
+    let place = PlaceNetwork::new(network, scaling, Provenance::default()).unwrap();
+    let mut recogniser = Recogniser::new(place, Method::default()).unwrap();
+    let (seen, felt) = ([0.3; 500], [0.6; 12]);
+    let before = ALLOCATIONS.with(Cell::get);
+    for senses in [Senses::Both, Senses::Vision, Senses::Touch] {
+        let answer = recogniser.recognise(&seen, &felt, senses).unwrap();
+        assert!(answer.steps > 0);
+    }
+    assert_eq!(ALLOCATIONS.with(Cell::get), before);
 }
 
 #[test]

@@ -34,7 +34,7 @@ const SQUARE: Names = ["square.w_in", "square.w_rec", "square.w_out"];
 
 /// The training that a checkpoint belongs to.
 #[derive(Serialize, Deserialize)]
-struct Identity {
+pub(super) struct Identity {
     seed: u64,
     network: Value,
     training: Value,
@@ -57,23 +57,24 @@ struct Document {
 }
 
 impl Identity {
-    fn new(
-        samples: &[Sample],
-        config: &ClassifierConfig,
-        training: &TrainConfig,
+    /// Of this network, training, and fingerprint of the samples.
+    pub(super) fn new(
         seed: u64,
+        network: &impl Serialize,
+        training: &impl Serialize,
+        samples: String,
     ) -> Result<Self> {
         let value = |v: serde_json::Result<Value>| v.map_err(|e| Error::Checkpoint(e.to_string()));
         Ok(Self {
             seed,
-            network: value(serde_json::to_value(config))?,
+            network: value(serde_json::to_value(network))?,
             training: value(serde_json::to_value(training))?,
-            samples: fingerprint(samples),
+            samples,
         })
     }
 
     /// Fails on the first thing in which the training in the checkpoint is another.
-    fn hold_against(&self, found: &Self) -> Result<()> {
+    pub(super) fn hold_against(&self, found: &Self) -> Result<()> {
         let fingerprint = |s: &str| Value::String(s.to_owned());
         let parts = [
             ("seed", self.seed.into(), found.seed.into()),
@@ -123,20 +124,14 @@ impl<'a> Trainer<'a> {
         let document = Document {
             format: FORMAT,
             checkpoint: "classifier".to_owned(),
-            identity: Identity::new(self.samples, config, &self.config, self.seed)?,
+            identity: Identity::new(self.seed, config, &self.config, fingerprint(self.samples))?,
             epochs: self.epoch(),
             batches: self.progress.batches,
             steps: self.optimizer.steps(),
         };
         let document =
             serde_json::to_string(&document).map_err(|e| Error::Checkpoint(e.to_string()))?;
-        let mut list = self.tensors();
-        let digest = digest(
-            &document,
-            list.iter().map(|(name, _, _, data)| (*name, &data[..])),
-        );
-        list.push((DIGEST, Dtype::U64, vec![1], digest.to_le_bytes().to_vec()));
-        tensors::serialize(&list, document).map_err(Error::Checkpoint)
+        sealed(self.tensors(), document)
     }
 
     /// Writes the checkpoint to a file, whole or not at all.
@@ -191,7 +186,8 @@ impl<'a> Trainer<'a> {
         check_digest(&file, &document)?;
         // The order of this: parameters are told apart before they are used.
         config.validate()?;
-        Identity::new(samples, config, training, seed)?.hold_against(&found.identity)?;
+        Identity::new(seed, config, training, fingerprint(samples))?
+            .hold_against(&found.identity)?;
 
         let mut trainer = Self::drawn(samples, config, training, seed)?;
         let t = trainer.classifier.network().topology;
@@ -236,6 +232,12 @@ impl<'a> Trainer<'a> {
 }
 
 fn parse(document: &str) -> Result<Document> {
+    check_kind(document, "classifier", FORMAT)?;
+    serde_json::from_str(document).map_err(|e| Error::Checkpoint(format!("metadata: {e}")))
+}
+
+/// Fails where a checkpoint is not one of a training of such a network, in this format.
+pub(super) fn check_kind(document: &str, kind: &str, format: u32) -> Result<()> {
     #[derive(Deserialize)]
     struct Version {
         format: u32,
@@ -243,18 +245,18 @@ fn parse(document: &str) -> Result<Document> {
     }
     let bad = |e: serde_json::Error| Error::Checkpoint(format!("metadata: {e}"));
     let version: Version = serde_json::from_str(document).map_err(bad)?;
-    if version.checkpoint.as_deref() != Some("classifier") {
-        return Err(Error::Checkpoint(
-            "this is no checkpoint of a classifier's training".to_owned(),
-        ));
-    }
-    if version.format != FORMAT {
+    if version.checkpoint.as_deref() != Some(kind) {
         return Err(Error::Checkpoint(format!(
-            "format version {}, this program reads version {FORMAT}",
+            "this is no checkpoint of a {kind}'s training"
+        )));
+    }
+    if version.format != format {
+        return Err(Error::Checkpoint(format!(
+            "format version {}, this program reads version {format}",
             version.format
         )));
     }
-    serde_json::from_str(document).map_err(bad)
+    Ok(())
 }
 
 fn digest<'d>(document: &str, tensors: impl Iterator<Item = (&'d str, &'d [u8])>) -> u64 {
@@ -269,7 +271,16 @@ fn digest<'d>(document: &str, tensors: impl Iterator<Item = (&'d str, &'d [u8])>
     hash.digest()
 }
 
-fn check_digest(file: &SafeTensors<'_>, document: &str) -> Result<()> {
+/// The bytes of a file with these tensors, this document, and the digest of both.
+pub(super) fn sealed(mut list: Vec<Tensor>, document: String) -> Result<Vec<u8>> {
+    let parts = list.iter().map(|(name, _, _, data)| (*name, &data[..]));
+    let digest = digest(&document, parts);
+    list.push((DIGEST, Dtype::U64, vec![1], digest.to_le_bytes().to_vec()));
+    tensors::serialize(&list, document).map_err(Error::Checkpoint)
+}
+
+/// Fails where a file is not as it was written.
+pub(super) fn check_digest(file: &SafeTensors<'_>, document: &str) -> Result<()> {
     let said = tensors::bytes(file, DIGEST, Dtype::U64, &[1])?;
     let views = file.iter();
     let is = digest(document, views.map(|(name, view)| (name, view.data())));
@@ -313,12 +324,16 @@ fn progress(file: &SafeTensors<'_>, found: &Document, epochs: usize) -> Result<P
     })
 }
 
-fn f64s(name: &'static str, shape: Vec<usize>, values: &[f64]) -> Tensor {
+pub(super) fn f64s(name: &'static str, shape: Vec<usize>, values: &[f64]) -> Tensor {
     let data = values.iter().flat_map(|x| x.to_le_bytes()).collect();
     (name, Dtype::F64, shape, data)
 }
 
-fn read_f64s(file: &SafeTensors<'_>, name: &'static str, shape: &[usize]) -> Result<Vec<f64>> {
+pub(super) fn read_f64s(
+    file: &SafeTensors<'_>,
+    name: &'static str,
+    shape: &[usize],
+) -> Result<Vec<f64>> {
     let (words, _) = tensors::bytes(file, name, Dtype::F64, shape)?.as_chunks::<8>();
     Ok(words.iter().map(|&b| f64::from_le_bytes(b)).collect())
 }

@@ -10,6 +10,7 @@ pub mod cue_integration;
 pub mod evaluation;
 pub mod perturb;
 pub mod place;
+pub mod predictive_coding;
 mod presentation;
 pub mod rehearsal;
 pub mod sample;

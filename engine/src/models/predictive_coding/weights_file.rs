@@ -1,0 +1,209 @@
+//! Weights files of place networks: `safetensors`, F32 `[below, here]` for each
+//! connection (`visual.0`, `visual.1`, `visual.joint`, `tactile.0`, …), and a document
+//! with sizes, rates, scaling and provenance.
+
+use std::path::Path;
+
+use safetensors::SafeTensors;
+use serde::{Deserialize, Serialize};
+
+use super::config::{Config, MAX_LAYERS};
+use super::network::Network;
+use super::place_network::{PlaceNetwork, Provenance, Scaling};
+use crate::error::{Error, Result};
+use crate::learning::predictive_coding::Connection;
+use crate::models::tensors::{self, Tensor};
+
+const FORMAT: u32 = 1;
+const NETWORK: &str = "predictive-coding";
+/// Layers of each pathway, and the joint connection after them.
+const NAMES: [[&str; MAX_LAYERS + 1]; 2] = [
+    [
+        "visual.0",
+        "visual.1",
+        "visual.2",
+        "visual.3",
+        "visual.joint",
+    ],
+    [
+        "tactile.0",
+        "tactile.1",
+        "tactile.2",
+        "tactile.3",
+        "tactile.joint",
+    ],
+];
+
+#[derive(Serialize, Deserialize)]
+struct Document {
+    format: u32,
+    network: String,
+    config: Config,
+    scaling: Scaling,
+    provenance: Provenance,
+}
+
+/// Names of the connections of pathway `m`, of which the last is the joint one.
+fn names(m: usize, connections: usize) -> impl Iterator<Item = &'static str> {
+    let layers = NAMES[m][..connections - 1].iter();
+    layers.chain(&NAMES[m][MAX_LAYERS..]).copied()
+}
+
+/// All connections as tensors.
+pub(super) fn weights(network: &Network<f32>) -> Result<Vec<Tensor>> {
+    let mut list = Vec::new();
+    for (m, connections) in network.connections().iter().enumerate() {
+        for (name, connection) in names(m, connections.len()).zip(connections) {
+            let (below, here) = connection.sizes();
+            check_finite(name, connection.weights())?;
+            list.push(tensors::f32s(name, vec![below, here], connection.weights()));
+        }
+    }
+    Ok(list)
+}
+
+/// The network in a file's tensors. Shapes are held against the configuration before
+/// anything is allocated for it.
+pub(super) fn network(file: &SafeTensors<'_>, config: &Config) -> Result<Network<f32>> {
+    let mut both = [Vec::new(), Vec::new()];
+    for (m, pathway) in config.pathways().into_iter().enumerate() {
+        let sizes = config.connections(pathway);
+        for (name, (below, here)) in names(m, sizes.len()).zip(sizes) {
+            let weights = tensors::read_f32s(file, name, &[below, here])?;
+            check_finite(name, &weights)?;
+            both[m].push(Connection::from_weights(below, here, weights));
+        }
+    }
+    Network::from_connections(config.clone(), both)
+}
+
+pub(super) fn check_finite(name: &str, values: &[f32]) -> Result<()> {
+    match values.iter().position(|w| !w.is_finite()) {
+        None => Ok(()),
+        Some(index) => Err(Error::NotFinite {
+            name: name.to_owned(),
+            index,
+            value: f64::from(values[index]),
+        }),
+    }
+}
+
+pub(super) fn to_bytes(place: &PlaceNetwork) -> Result<Vec<u8>> {
+    let document = Document {
+        format: FORMAT,
+        network: NETWORK.to_owned(),
+        config: place.config().clone(),
+        scaling: place.scaling.clone(),
+        provenance: place.provenance.clone(),
+    };
+    let document = serde_json::to_string(&document).map_err(|e| Error::Format(e.to_string()))?;
+    tensors::serialize(&weights(&place.network)?, document).map_err(Error::Format)
+}
+
+pub(super) fn save(place: &PlaceNetwork, path: &Path) -> Result<()> {
+    tensors::write(path, &to_bytes(place)?)
+}
+
+pub(super) fn load(path: &Path) -> Result<PlaceNetwork> {
+    from_bytes(&tensors::read(path)?)
+}
+
+pub(super) fn from_bytes(bytes: &[u8]) -> Result<PlaceNetwork> {
+    let (file, document) = tensors::open(bytes).map_err(Error::Format)?;
+    let document = parse(&document)?;
+    let network = network(&file, &document.config)?;
+    PlaceNetwork::new(network, document.scaling, document.provenance)
+}
+
+fn parse(document: &str) -> Result<Document> {
+    #[derive(Deserialize)]
+    struct Kind {
+        format: u32,
+        network: Option<serde_json::Value>,
+        checkpoint: Option<String>,
+    }
+    let bad = |e: serde_json::Error| Error::Format(format!("metadata: {e}"));
+    let kind: Kind = serde_json::from_str(document).map_err(bad)?;
+    if let Some(of) = kind.checkpoint {
+        return Err(Error::Format(format!(
+            "this is the checkpoint of a training of a {of}, no weights; finish the training"
+        )));
+    }
+    match kind.network.as_ref().and_then(|n| n.as_str()) {
+        Some(NETWORK) => (),
+        other => {
+            let other = other.unwrap_or("something else");
+            return Err(Error::Format(format!(
+                "these are the weights of a network {other:?}, expected {NETWORK:?}"
+            )));
+        }
+    }
+    if kind.format != FORMAT {
+        return Err(Error::Format(format!(
+            "format version {}, this program reads version {FORMAT}",
+            kind.format
+        )));
+    }
+    let document: Document = serde_json::from_str(document).map_err(bad)?;
+    document.config.validate()?;
+    Ok(document)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::models::classifier::Classifier;
+    use crate::models::config::ClassifierConfig;
+
+    fn small() -> PlaceNetwork {
+        let mut config = Config::for_inputs(6, 3);
+        config.visual.layers = vec![5, 4];
+        config.tactile.layers = vec![3];
+        config.tactile.stop.pop();
+        config.joint = 2;
+        let scaling = Scaling {
+            least: vec![0.0, -1.0, 2.0],
+            greatest: vec![1.0, 0.5, 2.0],
+        };
+        let provenance = Provenance {
+            seed: 7,
+            ..Provenance::default()
+        };
+        PlaceNetwork::new(Network::new(config, 7).unwrap(), scaling, provenance).unwrap()
+    }
+
+    #[test]
+    fn a_file_comes_back_the_same() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("place.safetensors");
+        small().save(&path).unwrap();
+        assert_eq!(PlaceNetwork::load(&path).unwrap(), small());
+    }
+
+    #[test]
+    fn damage_and_other_networks_are_told() {
+        let bytes = small().to_bytes().unwrap();
+        for end in 0..bytes.len() {
+            assert!(PlaceNetwork::from_bytes(&bytes[..end]).is_err(), "{end}");
+        }
+        let mut spoilt = bytes.clone();
+        let end = spoilt.len();
+        spoilt[end - 4..].copy_from_slice(&f32::NAN.to_le_bytes());
+        let text = PlaceNetwork::from_bytes(&spoilt).unwrap_err().to_string();
+        assert!(text.contains("it must be finite"), "{text}");
+
+        let key = br#"\"input\":6"#;
+        let at = bytes.windows(key.len()).position(|w| w == key).unwrap();
+        let mut spoilt = bytes.clone();
+        spoilt[at + key.len() - 1] = b'7';
+        let text = PlaceNetwork::from_bytes(&spoilt).unwrap_err().to_string();
+        assert!(text.contains("visual.0 has shape [6, 5]"), "{text}");
+
+        let classifier = Classifier::new(ClassifierConfig::default(), 1).unwrap();
+        let text = PlaceNetwork::from_bytes(&classifier.to_bytes().unwrap());
+        let text = text.unwrap_err().to_string();
+        assert!(text.contains(r#"a network "classifier""#), "{text}");
+        let text = Classifier::from_bytes(&bytes).unwrap_err().to_string();
+        assert!(text.contains("metadata"), "{text}");
+    }
+}
