@@ -98,6 +98,8 @@ fn a_foreign_peer_drives_a_node_and_is_told_what_was_refused() {
         assert!(text.contains(part), "{text}");
     }
     node.signal("-TERM");
+    // As `ros2 launch` does after a terminal: it is the same wish.
+    node.signal("-INT");
     let output = node.output();
     assert_eq!(output.status.code(), Some(0), "{output:?}");
 }
