@@ -246,6 +246,33 @@ vectorised! {
     }
 }
 
+vectorised! {
+    /// Adds to `gradient` the rows of `weights` named by `units`, each times how much more
+    /// its gated error has changed than by what `z` has: the causes have `moved` since the
+    /// rows' products with them were `z`.
+    pub(crate) fn gather_unsettled<R: Real>(
+        weights: &[R],
+        units: &[u32],
+        moved: &[R],
+        z: &[R],
+        target: &[R],
+        gradient: &mut [R],
+    ) {
+        let n = moved.len();
+        let gradient = &mut gradient[..n];
+        for &unit in units {
+            let row = row_of(weights, unit, n);
+            let (x, before) = (target[unit as usize], z[unit as usize]);
+            let by = dot(row, moved);
+            let ((p, slope), (q, now)) = (leaky_relu(before), leaky_relu(before + by));
+            let change = by + ((x - q) * now - (x - p) * slope);
+            for (g, &w) in gradient.iter_mut().zip(row) {
+                *g += change * w;
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -13,7 +13,8 @@ use saccade_engine::Error;
 use saccade_engine::learning::predictive_coding::Connection;
 use saccade_engine::models::place::{Samples, Senses};
 use saccade_engine::models::predictive_coding::{
-    Config, Method, Network, PlaceNetwork, Quick, Recogniser, Schedule, TACTILE, Trainer, VISUAL,
+    Config, Method, Network, PlaceNetwork, Precision, Quick, Recogniser, Schedule, Settled,
+    TACTILE, Trainer, VISUAL,
 };
 use saccade_engine::real::Real;
 
@@ -337,7 +338,7 @@ fn quick_steps_follow_the_published_descent() {
     for (off, steps) in off.iter_mut().zip([500, 10]) {
         let quick = Quick {
             steps,
-            precision: saccade_engine::models::predictive_coding::Precision::F32,
+            precision: Precision::F32,
             ..Quick::default()
         };
         let mut quick = Recogniser::new(place.clone(), Method::Quick(quick)).unwrap();
@@ -355,4 +356,45 @@ fn quick_steps_follow_the_published_descent() {
     }
     eprintln!("joint causes of 500 and 10 quick steps are off by {off:?}");
     assert!(off[0] < 0.02 && off[1] < 0.1, "{off:?}");
+}
+
+/// Reading only what may have changed its gate is the published training, with weights just
+/// drawn, where all has to be read, and later, where little has.
+#[test]
+fn settled_gates_change_nothing_but_the_rounding() {
+    let samples = room(12, 1);
+    let mut plain = Network::<f64>::new(small(), 5).unwrap();
+    let mut quick = plain.clone();
+    let mut settled = Settled::new(&quick);
+    let mut shares = Vec::new();
+    let mut each: Vec<_> = (0..12)
+        .map(|i| {
+            let mut activity = plain.activity(1);
+            let numbers = |x: &[f32]| x.iter().map(|&x| f64::from(x)).collect();
+            activity.inputs = [numbers(samples.visual(i)), numbers(samples.tactile(i))];
+            (activity.clone(), activity)
+        })
+        .collect();
+    for _ in 0..60 {
+        for (a, b) in &mut each {
+            for _ in 0..20 {
+                plain.errors(Senses::Both, a);
+                plain.move_causes(Senses::Both, a, [1.0; 3], |_| true);
+            }
+            plain.errors(Senses::Both, a);
+            plain.learn(a, 1.0, false);
+            settled.learn(&mut quick, b, 20);
+            assert!(apart(&b.joint, &a.joint).1 < 1e-10);
+        }
+        shares.push(settled.share_read());
+    }
+    for (a, b) in plain
+        .connections()
+        .iter()
+        .flatten()
+        .zip(quick.connections().iter().flatten())
+    {
+        assert!(apart(b.weights(), a.weights()).1 < 1e-10);
+    }
+    assert!(shares[59] < 0.7 * shares[0], "{shares:?}");
 }

@@ -260,6 +260,27 @@ impl<R: Multiply> Errors<R> {
         &self.gradient
     }
 
+    /// The same, for who knows it without reading all weights.
+    pub(crate) fn gradient_mut(&mut self) -> &mut [R] {
+        &mut self.gradient
+    }
+
+    /// `e f'(z)` of a batch of one, unit after unit.
+    pub(crate) fn gated(&self) -> impl Iterator<Item = R> {
+        self.parts
+            .iter()
+            .flat_map(|part| part.gated.iter().copied())
+    }
+
+    /// `z` of a batch of one, from what it missed of `target`.
+    pub(crate) fn copy_potentials(&self, target: &[R], z: &mut [R]) {
+        let missed = self.parts.iter().flat_map(|part| &part.error);
+        for ((z, &x), &e) in z.iter_mut().zip(target).zip(missed) {
+            let p = x - e;
+            *z = if p > R::ZERO { p } else { p / R::of(SLOPE) };
+        }
+    }
+
     /// Mean squared error of a sample.
     pub fn mean_squared(&self, sample: usize) -> f64 {
         let (mut sum, mut units) = (0.0, 0);

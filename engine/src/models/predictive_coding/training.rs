@@ -20,6 +20,7 @@ use xxhash_rust::xxh3::Xxh3;
 use super::config::Config;
 use super::network::{Activity, Network, TACTILE, VISUAL, row};
 use super::place_network::{PlaceNetwork, Provenance, Scaling};
+use super::settled::Settled;
 use crate::error::{Error, Result, check, check_count};
 use crate::models::place::{Samples, Senses};
 
@@ -69,6 +70,11 @@ impl Schedule {
             bounded: false,
             shuffled: true,
         }
+    }
+
+    /// Whether steps go as far as the configured rates say.
+    fn is_plain(&self) -> bool {
+        self.cause_gain == 1.0 && self.weight_gain == 1.0 && !self.bounded
     }
 
     /// Checks every parameter against its range.
@@ -180,13 +186,15 @@ impl<'a> Trainer<'a> {
             let stable = self.network.stable_gains();
             gain = [0, 1, 2].map(|k| gain[k].min(stable[k]));
         }
+        let settled = self.schedule.is_plain() && self.schedule.minibatch == 1;
+        let mut settled = settled.then(|| Settled::new(&self.network));
         let mut sums = [0.0; 4];
         let mut activity = self.network.activity(self.schedule.minibatch.min(n));
         for minibatch in order.chunks(self.schedule.minibatch) {
             if activity.batch() != minibatch.len() {
                 activity = self.network.activity(minibatch.len());
             }
-            self.learn(minibatch, gain, &mut activity, &mut sums);
+            self.learn(minibatch, gain, settled.as_mut(), &mut activity, &mut sums);
         }
         if let Some(index) = sums.iter().position(|x| !x.is_finite()) {
             return Err(Error::NotFinite {
@@ -214,6 +222,7 @@ impl<'a> Trainer<'a> {
         &mut self,
         minibatch: &[usize],
         gain: [f64; 3],
+        settled: Option<&mut Settled<f32>>,
         activity: &mut Activity<f32>,
         sums: &mut [f64; 4],
     ) {
@@ -227,18 +236,23 @@ impl<'a> Trainer<'a> {
                 row(now, s, batch).copy_from_slice(row(kept, i, n));
             }
         }
-        for _ in 0..self.schedule.cause_steps {
-            self.network.errors(Senses::Both, activity);
-            self.network
-                .move_causes(Senses::Both, activity, gain, |_| true);
-        }
-        self.network.errors(Senses::Both, activity);
         let Schedule {
+            cause_steps,
             weight_gain,
             bounded,
             ..
         } = self.schedule;
-        self.network.learn(activity, weight_gain, bounded);
+        if let Some(settled) = settled {
+            settled.learn(&mut self.network, activity, cause_steps);
+        } else {
+            for _ in 0..cause_steps {
+                self.network.errors(Senses::Both, activity);
+                self.network
+                    .move_causes(Senses::Both, activity, gain, |_| true);
+            }
+            self.network.errors(Senses::Both, activity);
+            self.network.learn(activity, weight_gain, bounded);
+        }
         let tops = [VISUAL, TACTILE].map(|m| activity.causes[m].len());
         for (s, &i) in minibatch.iter().enumerate() {
             for (m, top) in tops.into_iter().enumerate() {

@@ -5,6 +5,8 @@ mod engine;
 mod inference;
 mod nest;
 mod ours;
+mod place_peer;
+mod place_recognition;
 mod problem;
 #[cfg(feature = "dds")]
 mod ros;
@@ -28,6 +30,8 @@ enum BenchCommand {
     /// Messages and events over DDS, beside PyPI cyclonedds if wanted.
     #[cfg(feature = "dds")]
     Ros(ros::RosArgs),
+    /// The place network at its full size: learning, against NumPy if wanted, and queries.
+    PlaceRecognition(place_recognition::PlaceRecognitionArgs),
     /// The emulated SpiNNaker board over loopback: events per second, and round trips.
     Spinnaker(spinnaker::SpinnakerArgs),
 }
@@ -38,6 +42,7 @@ pub fn run(args: BenchArgs) -> CliResult {
         BenchCommand::Engine(args) => engine::run(&args),
         #[cfg(feature = "dds")]
         BenchCommand::Ros(args) => ros::run(&args),
+        BenchCommand::PlaceRecognition(args) => place_recognition::run(&args),
         BenchCommand::Spinnaker(args) => spinnaker::run(&args),
     }
 }
