@@ -140,7 +140,7 @@ struct Learning {
     wall_ms: f64,
     cpu_ms: f64,
     /// Share of the rows of the largest weights that were read, of those that 20 steps
-    /// and learning read one by one.
+    /// and learning read one by one; the turn that warms up included.
     rows_read: Option<f64>,
     /// How many times as long the faster of NumPy's two ways takes; missing without NumPy.
     numpy_takes: Option<f64>,
@@ -212,7 +212,7 @@ fn learn(args: &PlaceRecognitionArgs, slice: &Slice) -> Result<Vec<Learning>, Cl
         }
     }
     let first = everybody[0].joint();
-    let speed = |(learner, took): (&Box<dyn Learner>, &Vec<Took>)| {
+    let speed = |learner: &dyn Learner, took: &[Took]| {
         let of = |what: fn(&Took) -> f64| {
             let all: Vec<f64> = took.iter().map(what).collect();
             median(&all) * 1e3 / slice.samples as f64
@@ -231,7 +231,8 @@ fn learn(args: &PlaceRecognitionArgs, slice: &Slice) -> Result<Vec<Learning>, Cl
             differs: apart.fold(0.0, f64::max),
         }
     };
-    let mut all: Vec<Learning> = everybody.iter().zip(&turns).map(speed).collect();
+    let each = everybody.iter().zip(&turns);
+    let mut all: Vec<Learning> = each.map(|(l, took)| speed(l.as_ref(), took)).collect();
     let numpy = all[2..].iter().map(|l| l.wall_ms).reduce(f64::min);
     for learning in &mut all {
         learning.numpy_takes = numpy.map(|ms| ms / learning.wall_ms);
