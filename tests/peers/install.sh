@@ -11,5 +11,7 @@ if cmp -s "$requirements" "$peers/requirements.txt"; then
     exit 0
 fi
 python3 -m venv --clear "$peers"
+# colcon would take what lies there for packages of its workspace.
+touch "$peers/COLCON_IGNORE"
 "$peers/bin/pip" install --quiet --disable-pip-version-check --requirement "$requirements"
 cp "$requirements" "$peers/requirements.txt"
