@@ -60,7 +60,7 @@ impl Default for Quick {
     fn default() -> Self {
         Quick {
             precision: Precision::I8,
-            steps: 4,
+            steps: 6,
             iterations: 500.0,
             warm: false,
             tolerance: 0.0,
