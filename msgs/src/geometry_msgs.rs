@@ -56,6 +56,19 @@ message! {
 }
 
 message! {
+    /// A pose in the plane.
+    #[derive(Copy)]
+    pub struct Pose2D = "geometry_msgs/msg/Pose2D" {
+        /// Along x, in metres.
+        x: f64,
+        /// Along y, in metres.
+        y: f64,
+        /// From x to y, in radians.
+        theta: f64,
+    }
+}
+
+message! {
     /// A pose at a time in a frame.
     pub struct PoseStamped = "geometry_msgs/msg/PoseStamped" {
         /// When and in which frame.

@@ -86,6 +86,19 @@ message! {
 }
 
 message! {
+    /// The whiskers begin to go forward, or have done so.
+    #[derive(Eq, Hash)]
+    pub struct WhiskPhase = "saccade_msgs/msg/WhiskPhase" {
+        /// When.
+        header: Header,
+        /// Counts the whisks.
+        id: u32,
+        /// Whether they go forward; the end of protraction is when a whisk is sampled.
+        protracting: bool,
+    }
+}
+
+message! {
     /// What the network's output says at a tick.
     pub struct Activity = "saccade_msgs/msg/Activity" {
         /// When.

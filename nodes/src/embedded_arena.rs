@@ -339,7 +339,8 @@ impl EmbeddedArena {
     }
 }
 
-fn odometry(place: &Place, [forward, left, turn]: [f64; 3]) -> Odometry {
+/// A place and a velocity (forward, left, turning) as a message.
+pub(crate) fn odometry(place: &Place, [forward, left, turn]: [f64; 3]) -> Odometry {
     let mut message = Odometry {
         child_frame_id: "base_link".into(),
         ..Odometry::default()

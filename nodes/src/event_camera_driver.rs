@@ -56,17 +56,7 @@ impl EventCameraDriver {
 
     /// Publishes the calibration: a pinhole without distortion.
     pub(crate) fn inform(&self, camera: &Camera, ctx: &mut Context<'_>) {
-        let [fx, fy, cx, cy] = [camera.fx, camera.fy, camera.cx, camera.cy].map(f64::from);
-        let mut info = CameraInfo {
-            height: camera.height,
-            width: camera.width,
-            distortion_model: "plumb_bob".into(),
-            d: vec![0.0; 5],
-            k: [fx, 0.0, cx, 0.0, fy, cy, 0.0, 0.0, 1.0],
-            r: [1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0],
-            p: [fx, 0.0, cx, 0.0, 0.0, fy, cy, 0.0, 0.0, 0.0, 1.0, 0.0],
-            ..CameraInfo::default()
-        };
+        let mut info = calibration(camera);
         info.header.stamp = ctx.stamp();
         info.header.frame_id = self.frame_id.clone();
         ctx.publish("camera_info", info);
@@ -75,5 +65,20 @@ impl EventCameraDriver {
     /// For the node's health.
     pub(crate) fn counts(&self) -> [(&'static str, u64); 2] {
         [("packets", self.packets), ("events", self.events)]
+    }
+}
+
+/// What a camera without distortion has for a calibration.
+pub(crate) fn calibration(camera: &Camera) -> CameraInfo {
+    let [fx, fy, cx, cy] = [camera.fx, camera.fy, camera.cx, camera.cy].map(f64::from);
+    CameraInfo {
+        height: camera.height,
+        width: camera.width,
+        distortion_model: "plumb_bob".into(),
+        d: vec![0.0; 5],
+        k: [fx, 0.0, cx, 0.0, fy, cy, 0.0, 0.0, 1.0],
+        r: [1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0],
+        p: [fx, 0.0, cx, 0.0, 0.0, fy, cy, 0.0, 0.0, 0.0, 1.0, 0.0],
+        ..CameraInfo::default()
     }
 }

@@ -12,12 +12,14 @@ pub mod dds;
 pub mod diagnostics;
 pub mod dvs_ingest;
 pub mod embedded_arena;
+pub mod embedded_whiskeye;
 pub mod embedded_world;
 pub mod eprop_classifier;
 mod event_camera_driver;
 pub mod event_canvas;
 pub mod event_generator;
 pub mod event_image;
+pub mod explore;
 pub mod filters;
 pub mod graph;
 pub mod grasp_affordance;
@@ -34,6 +36,7 @@ pub mod parameter_services;
 pub mod parameters;
 pub mod path_integration;
 pub mod payload;
+pub mod place_samples;
 #[cfg(feature = "rcl")]
 pub mod rcl;
 pub mod realtime;
@@ -48,6 +51,7 @@ mod slot;
 pub mod tables;
 pub mod teacher;
 pub mod wander;
+pub mod whisk;
 
 pub use host::{HostError, NodeSpec, Observer, ParameterChange, RunOptions, RunReport};
 pub use interface::{

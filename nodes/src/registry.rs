@@ -26,6 +26,10 @@ pub static NODES: &[Entry] = &[
         create: crate::embedded_arena::create,
     },
     Entry {
+        interface: &crate::embedded_whiskeye::INTERFACE,
+        create: crate::embedded_whiskeye::create,
+    },
+    Entry {
         interface: &crate::embedded_world::INTERFACE,
         create: crate::embedded_world::create,
     },
@@ -36,6 +40,10 @@ pub static NODES: &[Entry] = &[
     Entry {
         interface: &crate::event_image::INTERFACE,
         create: crate::event_image::create,
+    },
+    Entry {
+        interface: &crate::explore::INTERFACE,
+        create: crate::explore::create,
     },
     Entry {
         interface: &crate::grasp_affordance::INTERFACE,
@@ -68,6 +76,10 @@ pub static NODES: &[Entry] = &[
     Entry {
         interface: &crate::wander::INTERFACE,
         create: crate::wander::create,
+    },
+    Entry {
+        interface: &crate::whisk::INTERFACE,
+        create: crate::whisk::create,
     },
 ];
 

@@ -11,3 +11,4 @@ pub mod sdf;
 pub mod simulation;
 pub mod textures;
 pub mod vision;
+pub mod whiskeye;

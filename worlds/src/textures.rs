@@ -31,6 +31,9 @@ pub const TEST: [&str; 4] = ["weave", "checker", "marble", "tiles"];
 /// The ground under a robot that goes about: no table has it.
 pub const GROUND: &str = "gravel";
 
+/// Walls, to be told apart from the other side of a room: no table has them.
+pub const WALLS: [&str; 3] = ["wall_bricks", "wall_stripes", "wall_blobs"];
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     Plain,
@@ -121,6 +124,9 @@ fn range(name: &str) -> Option<Range> {
             (0.065, 0.130),
             [0.55, 0.50, 0.45],
         ),
+        "wall_bricks" => (Kind::Tiles, (0.25, 0.25), (0.6, 0.6), [0.5; 3]),
+        "wall_stripes" => (Kind::Stripes, (0.3, 0.3), (0.5, 0.5), [0.5; 3]),
+        "wall_blobs" => (Kind::Dots, (0.4, 0.4), (0.7, 0.7), [0.5; 3]),
         GROUND => (Kind::Gravel, (0.06, 0.09), (0.45, 0.55), [0.45, 0.43, 0.40]),
         _ => return None,
     };
@@ -132,9 +138,9 @@ fn range(name: &str) -> Option<Range> {
     })
 }
 
-/// A name that is neither in [`TRAIN`] nor in [`TEST`].
+/// A name that is in none of [`TRAIN`], [`TEST`], [`WALLS`] and [`GROUND`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("no texture is called `{0}`: choose one of {train}, {test}, {GROUND}", train = TRAIN.join(", "), test = TEST.join(", "))]
+#[error("no texture is called `{0}`: choose one of {train}, {test}, {walls}, {GROUND}", train = TRAIN.join(", "), test = TEST.join(", "), walls = WALLS.join(", "))]
 pub struct UnknownTexture(pub String);
 
 /// One texture: a function of the position on the surface.
@@ -153,7 +159,7 @@ impl Texture {
     /// The texture `name` as the seed has it.
     ///
     /// # Errors
-    /// [`UnknownTexture`] for a name that is not in [`TRAIN`] or [`TEST`] nor [`GROUND`].
+    /// [`UnknownTexture`] for a name that nobody draws.
     pub fn new(name: &str, seed: u64) -> Result<Self, UnknownTexture> {
         let range = range(name).ok_or_else(|| UnknownTexture(name.to_owned()))?;
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
@@ -360,7 +366,7 @@ mod tests {
     use super::*;
 
     fn all() -> impl Iterator<Item = &'static str> {
-        TRAIN.into_iter().chain(TEST).chain([GROUND])
+        TRAIN.into_iter().chain(TEST).chain(WALLS).chain([GROUND])
     }
 
     #[test]

@@ -1,4 +1,6 @@
-//! `saccade dataset`: labelled microsaccades.
+//! `saccade dataset`: labelled microsaccades, and samples of places.
+
+mod places;
 
 use super::{CliError, CliResult, Exit, print_json, print_line};
 use crate::dataset::{Made, Plan, make, saccade_text};
@@ -20,6 +22,16 @@ pub struct DatasetArgs {
 enum DatasetCommand {
     /// Record labelled microsaccades over random scenes of a world.
     Make(MakeArgs),
+    /// What recordings of `launch/place_recognition.launch.xml` hold: samples of places, one per
+    /// whisk, with what was left out.
+    Places {
+        /// Recordings (.bag, .mcap, .db3 or a rosbag2 folder).
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+        /// One JSON document on stdout.
+        #[arg(long)]
+        json: bool,
+    },
     /// Samples, classes, events and fingerprint of a data set.
     Info {
         /// The data set (.bag, .mcap or .db3).
@@ -74,6 +86,7 @@ enum SplitName {
 pub fn run(args: DatasetArgs) -> CliResult {
     match args.command {
         DatasetCommand::Make(args) => run_make(&args),
+        DatasetCommand::Places { files, json } => places::run(&files, json),
         DatasetCommand::Info { file, json } => {
             let info = DatasetInfo::read(&file)?;
             if json {

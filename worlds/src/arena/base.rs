@@ -55,7 +55,7 @@ pub struct Place {
 
 impl Place {
     /// Goes on with these velocities (forward, to the left, turning) for `dt_s`.
-    fn go(&mut self, [forward, left, turn]: [f64; 3], dt_s: f64) {
+    pub(crate) fn go(&mut self, [forward, left, turn]: [f64; 3], dt_s: f64) {
         let (s, c) = (self.yaw_rad + 0.5 * turn * dt_s).sin_cos();
         self.at_m[0] += dt_s * (c * forward - s * left);
         self.at_m[1] += dt_s * (s * forward + c * left);

@@ -7,7 +7,7 @@
 //! the seeds.
 
 mod base;
-mod noise;
+pub(crate) mod noise;
 
 pub use base::{Base, Command, Disturbances, Obstacle, Place};
 

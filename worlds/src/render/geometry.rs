@@ -139,9 +139,10 @@ impl Shape {
         }
     }
 
-    /// Whether the ray from `o` along `d` (both in the shape's frame) is blocked.
-    pub(super) fn blocks(&self, o: Vec3, d: Vec3) -> bool {
-        let (t, _) = match *self {
+    /// Where the ray from `o` along `d` (both in the shape's frame) enters, as (t, face);
+    /// see [`hit`].
+    pub(crate) fn enters(&self, o: Vec3, d: Vec3) -> (f32, u32) {
+        match *self {
             Self::Box { half } => hit::cuboid(o, d, half),
             Self::Sphere { radius } => hit::sphere(o, d, radius),
             Self::Cylinder {
@@ -152,9 +153,14 @@ impl Shape {
                 radius,
                 half_length,
             } => hit::capsule(o, d, radius, half_length),
-            Self::Plane => return false,
-        };
-        t > 0.0 && t.is_finite()
+            Self::Plane => hit::plane(o, d),
+        }
+    }
+
+    /// Whether the ray from `o` along `d` (both in the shape's frame) is blocked.
+    pub(super) fn blocks(&self, o: Vec3, d: Vec3) -> bool {
+        let (t, _) = self.enters(o, d);
+        *self != Self::Plane && t > 0.0 && t.is_finite()
     }
 }
 

@@ -1,0 +1,86 @@
+//! Exploring, recording and reading samples of places through the command.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+fn saccade(words: &[&str]) -> Output {
+    let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let output = Command::new(env!("CARGO_BIN_EXE_saccade"))
+        .current_dir(repository)
+        .args(words)
+        .output();
+    output.expect("saccade runs")
+}
+
+fn document(words: &[&str]) -> serde_json::Value {
+    let output = saccade(words);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{words:?}: {stderr}");
+    serde_json::from_slice(&output.stdout).expect("one JSON document")
+}
+
+/// Records a way of half a minute; gives what `dataset places` says of it.
+fn explore(folder: &Path, name: &str, words: &[&str]) -> serde_json::Value {
+    let file = folder.join(format!("{name}.mcap"));
+    let file = file.to_str().expect("UTF-8");
+    let report = folder.join(format!("{name}-report"));
+    let report = report.to_str().expect("UTF-8");
+    let record = format!("record:={file}");
+    let launch = "launch/place_recognition.launch.xml";
+    let mut all = vec!["launch", "--json", "--report", report, launch, &record];
+    all.extend(["minutes:=0.5", "image_width:=80"]);
+    all.extend(words);
+    let run = document(&all);
+    assert_eq!(run["run"]["host"]["finished"], true, "{run}");
+    document(&["dataset", "places", "--json", file])[0].clone()
+}
+
+#[test]
+fn exploring_gives_samples_that_replay_and_differ_by_seed_path_and_light() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let first = explore(folder.path(), "first", &["seed:=1"]);
+    assert_eq!(first["samples"], 60, "{first}");
+    assert_eq!(first["whisks"], 60, "{first}");
+    let way_m = first["way_m"].as_f64().expect("a length");
+    assert!((2.0..10.0).contains(&way_m), "{first}");
+    let brightness = |p: &serde_json::Value| p["brightness"].as_f64().expect("a number");
+    assert!(brightness(&first) > 0.3, "{first}");
+
+    let lanes = explore(
+        folder.path(),
+        "lanes",
+        &["seed:=2", "path:=lanes", "light:=dark"],
+    );
+    assert_ne!(lanes["x_m"], first["x_m"]);
+    assert!(brightness(&lanes) < 0.05, "{lanes}");
+
+    let recording = folder.path().join("first.mcap");
+    let replay = document(&[
+        "launch",
+        "--json",
+        "--replay",
+        recording.to_str().expect("UTF-8"),
+    ]);
+    assert_eq!(replay["different"], serde_json::json!({}), "{replay}");
+    let equal = |topic: &str| replay["equal"][topic].as_u64().unwrap_or(0);
+    assert!(equal("/whiskeye/head/theta_cmd") > 1000, "{replay}");
+    assert!(equal("/whiskeye/body/cmd_vel") > 200, "{replay}");
+}
+
+#[test]
+fn what_is_no_light_no_path_or_no_recording_of_places_is_refused() {
+    for (word, says) in [("light:=noon", "noon"), ("path:=straight", "straight")] {
+        let output = saccade(&["launch", "launch/place_recognition.launch.xml", word]);
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_ne!(output.status.code(), Some(0));
+        assert!(stderr.contains(says), "{stderr}");
+    }
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let file = folder.path().join("empty.mcap");
+    let empty = saccade_rosbags::BagWriter::create(&file).expect("a bag");
+    empty.finish().expect("written");
+    let output = saccade(&["dataset", "places", file.to_str().expect("UTF-8")]);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr.contains("/whiskeye/platform/cam0"), "{stderr}");
+}
