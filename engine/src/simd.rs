@@ -104,46 +104,6 @@ vectorised! {
     }
 }
 
-vectorised! {
-    /// Dot products of `x` with rows of a matrix `[out.len(), x.len()]`. The length of `x`
-    /// must be a multiple of [`DOT_LANES`]; what is left over of one is left out.
-    pub(crate) fn dot_rows<R: Real>(matrix: &[R], x: &[R], out: &mut [R]) {
-        let n = x.len().max(1);
-        let (lanes, _) = x.as_chunks::<DOT_LANES>();
-        // Four rows at a time, so that additions do not wait for each other.
-        let fours = matrix.chunks_exact(4 * n).zip(out.chunks_exact_mut(4));
-        for (rows, out) in fours {
-            let mut sums = [[R::ZERO; DOT_LANES]; 4];
-            for (k, x) in lanes.iter().enumerate() {
-                for (r, sum) in sums.iter_mut().enumerate() {
-                    let at = r * n + k * DOT_LANES;
-                    let row = &rows[at..at + DOT_LANES];
-                    for ((s, &w), &x) in sum.iter_mut().zip(row).zip(x) {
-                        *s += w * x;
-                    }
-                }
-            }
-            for (out, sum) in out.iter_mut().zip(sums) {
-                *out = sum.into_iter().fold(R::ZERO, |a, b| a + b);
-            }
-        }
-        let done = out.len() / 4 * 4;
-        for (row, out) in matrix.chunks_exact(n).zip(out.iter_mut()).skip(done) {
-            let mut sum = [R::ZERO; DOT_LANES];
-            let (row, _) = row.as_chunks::<DOT_LANES>();
-            for (row, x) in row.iter().zip(lanes) {
-                for ((s, &w), &x) in sum.iter_mut().zip(row).zip(x) {
-                    *s += w * x;
-                }
-            }
-            *out = sum.into_iter().fold(R::ZERO, |a, b| a + b);
-        }
-    }
-}
-
-/// Sums that [`dot_rows`] keeps apart; vectors are padded with zeros to a multiple of it.
-pub(crate) const DOT_LANES: usize = 8;
-
 /// Lanes of a sum of products: four vectors of the widest numbers.
 const LANES: usize = 32;
 
@@ -276,19 +236,6 @@ vectorised! {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn dot_products_equal_the_scalar_loops() {
-        let n = 3 * DOT_LANES;
-        let matrix: Vec<f32> = (0..7 * n).map(|k| ((k * 7919) % 101) as f32).collect();
-        let x: Vec<f32> = (0..n).map(|k| k as f32 - 7.0).collect();
-        let mut dots = [0.0; 7];
-        dot_rows(&matrix, &x, &mut dots);
-        for (row, dot) in matrix.chunks(n).zip(dots) {
-            // Whole numbers below 2^24 add without rounding in any order.
-            assert_eq!(dot, row.iter().zip(&x).map(|(a, b)| a * b).sum::<f32>());
-        }
-    }
 
     /// Against plain scalar loops, for a width that no vector divides.
     #[test]

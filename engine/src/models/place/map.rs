@@ -17,7 +17,7 @@ use super::Pose;
 use super::descriptor::normalise;
 use crate::error::{Error, Result, check_count};
 use crate::models::tensors;
-use crate::simd::{DOT_LANES, dot_rows};
+use crate::simd::multiply_vector;
 
 const FORMAT: u32 = 1;
 
@@ -49,7 +49,7 @@ pub struct PlaceMap {
     network: String,
     code_size: usize,
     capacity: usize,
-    /// `[places, padded code size]`.
+    /// `[places, code size]`.
     codes: Vec<f32>,
     poses: Vec<Pose>,
     /// Rising, for places are only ever added at the end.
@@ -99,7 +99,7 @@ impl PlaceMap {
         }
         check_pose(&pose)?;
         let start = self.codes.len();
-        self.codes.resize(start + self.padded(), 0.0);
+        self.codes.resize(start + self.code_size, 0.0);
         if let Err(error) = checked(code, self.code_size, &mut self.codes[start..]) {
             self.codes.truncate(start);
             return Err(error);
@@ -117,7 +117,7 @@ impl PlaceMap {
         let Ok(at) = self.ids.binary_search(&id) else {
             return false;
         };
-        let size = self.padded();
+        let size = self.code_size;
         self.codes.drain(at * size..(at + 1) * size);
         self.poses.remove(at);
         self.ids.remove(at);
@@ -135,7 +135,7 @@ impl PlaceMap {
     pub fn search(&self, wanted: usize) -> Search {
         let wanted = wanted.clamp(1, self.capacity);
         Search {
-            code: vec![0.0; self.padded()],
+            code: vec![0.0; self.code_size],
             found: Vec::with_capacity(wanted),
             wanted,
         }
@@ -147,7 +147,7 @@ impl PlaceMap {
     /// # Errors
     /// [`Error::PlaceMap`]: the code is not usable, or `search` is that of another map.
     pub fn find<'a>(&self, code: &[f32], search: &'a mut Search) -> Result<&'a [Found]> {
-        let size = self.padded();
+        let size = self.code_size;
         if search.code.len() != size {
             let what = "the search was made for a map of another code size".to_owned();
             return Err(Error::PlaceMap(what));
@@ -157,7 +157,7 @@ impl PlaceMap {
         let mut scores = [0.0; BLOCK];
         for (block, rows) in self.codes.chunks(BLOCK * size).enumerate() {
             let scores = &mut scores[..rows.len() / size];
-            dot_rows(rows, &search.code, scores);
+            multiply_vector(rows, &search.code, scores);
             for (k, &score) in scores.iter().enumerate() {
                 let full = search.found.len() == search.wanted;
                 if !full || search.found.last().is_some_and(|worst| score > worst.score) {
@@ -198,11 +198,6 @@ impl PlaceMap {
     /// Bytes that its places take.
     pub fn bytes(&self) -> usize {
         size_of_val(&self.codes[..]) + size_of_val(&self.poses[..]) + size_of_val(&self.ids[..])
-    }
-
-    /// Length of a row: the code and zeros.
-    fn padded(&self) -> usize {
-        self.code_size.next_multiple_of(DOT_LANES)
     }
 }
 
@@ -250,16 +245,12 @@ impl PlaceMap {
         };
         let document =
             serde_json::to_string(&document).map_err(|e| Error::PlaceMap(e.to_string()))?;
-        let rows = self.codes.chunks_exact(self.padded());
-        let codes: Vec<f32> = rows
-            .flat_map(|row| row[..self.code_size].iter().copied())
-            .collect();
         let numbers = self.poses.iter().flat_map(|p| [p.x_m, p.y_m, p.theta_rad]);
         let poses = numbers.flat_map(f64::to_le_bytes).collect();
         let ids = self.ids.iter().flat_map(|id| id.to_le_bytes()).collect();
         let n = self.len();
         let all = [
-            tensors::f32s("codes", vec![n, self.code_size], &codes),
+            tensors::f32s("codes", vec![n, self.code_size], &self.codes),
             ("poses", Dtype::F64, vec![n, 3], poses),
             ("ids", Dtype::U64, vec![n], ids),
         ];
@@ -338,8 +329,7 @@ fn check_pose(pose: &Pose) -> Result<()> {
     Err(Error::PlaceMap(what))
 }
 
-/// Writes the code into `row`, its mean taken off and of length 1. `row` may be longer,
-/// its end stays as it is.
+/// Writes the code into `row`, its mean taken off and of length 1.
 fn checked(code: &[f32], size: usize, row: &mut [f32]) -> Result<()> {
     if code.len() != size {
         let n = code.len();

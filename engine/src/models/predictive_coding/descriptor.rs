@@ -24,4 +24,10 @@ impl Descriptor for Recogniser {
             .map(|i| self.describe(samples, i, senses))
             .collect()
     }
+
+    fn imagine(&mut self, samples: &Samples, i: usize, senses: Senses) -> Result<Option<Vec<f32>>> {
+        self.recognise(samples.visual(i), samples.tactile(i), senses)?;
+        let [seen, _] = Recogniser::imagine(self);
+        Ok(Some(seen))
+    }
 }
