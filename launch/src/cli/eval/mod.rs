@@ -5,6 +5,7 @@ mod cue_integration;
 mod fixed;
 mod live_class;
 mod path_integration;
+mod place_recognition;
 mod robustness;
 mod stability;
 
@@ -36,6 +37,9 @@ enum What {
     PathIntegration(path_integration::PathIntegrationArgs),
     /// Two noisy cues, and neurons that learn how far each can be trusted.
     CueIntegration(cue_integration::CueIntegrationArgs),
+    /// Recordings of a robot with eyes and whiskers: how well places are known again by the
+    /// network and by every baseline, with either sense gone, in the dark and elsewhere.
+    PlaceRecognition(Box<place_recognition::PlaceRecognitionArgs>),
 }
 
 /// Runs `saccade eval`.
@@ -49,6 +53,7 @@ pub fn run(args: EvalArgs) -> CliResult {
         What::LiveClass(args) => live_class::run(&args),
         What::PathIntegration(args) => path_integration::run(&args),
         What::CueIntegration(args) => cue_integration::run(&args),
+        What::PlaceRecognition(args) => place_recognition::run(&args),
     }
 }
 
