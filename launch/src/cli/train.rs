@@ -1,5 +1,7 @@
 //! `saccade train`: weights from a data set.
 
+mod place;
+
 use super::{CliError, CliResult, Context, Exit, print_json, print_line};
 use crate::checkpoint::Checkpoint;
 use crate::experiment::{Setup, load, train_on, training_chart};
@@ -9,7 +11,7 @@ use saccade_engine::learning::optimizer::OptimizerConfig;
 use saccade_engine::models::config::ClassifierConfig;
 use saccade_engine::models::training::{EpochReport, TrainConfig, TrainReport};
 use serde::Serialize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Arguments of `saccade train`.
@@ -23,6 +25,59 @@ pub struct TrainArgs {
 enum TrainNetwork {
     /// The recurrent LIF/ALIF classifier, by e-prop.
     Classifier(ClassifierArgs),
+    /// The network that knows places again, by predictive coding.
+    Place(PlaceArgs),
+}
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+    Recordings of WhiskEye come from launch/place_recognition.launch.xml. At full size \
+    (1200 samples, 11 million weights) the quick schedule takes minutes, the published hours.\n\n\
+    Examples:\n  \
+    saccade launch launch/place_recognition.launch.xml minutes:=10 seed:=1 record:=train.mcap\n  \
+    saccade train place train.mcap --out place.safetensors --curve place.png")]
+struct PlaceArgs {
+    /// Recordings (.bag, .mcap or .db3) with images, whiskers and where the robot was.
+    #[arg(required = true)]
+    recordings: Vec<PathBuf>,
+    /// Weights to write.
+    #[arg(long, short, default_value = "place.safetensors")]
+    out: PathBuf,
+    /// Seed of the initial weights and of the order of samples.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// How long and in which steps.
+    #[arg(long, value_enum, default_value = "quick")]
+    schedule: SchedulePreset,
+    /// Passes over the samples, other than the schedule's.
+    #[arg(long)]
+    epochs: Option<usize>,
+    /// Samples per change of the weights, other than the schedule's.
+    #[arg(long)]
+    minibatch: Option<usize>,
+    /// File to keep the training in, written after every epoch, so that it can go on after
+    /// an interruption of any kind.
+    #[arg(long, value_name = "FILE")]
+    checkpoint: Option<PathBuf>,
+    /// Go on from --checkpoint, to the same weights, to the bit. Recordings, parameters and
+    /// seed must be the same. Begins anew where the file is not there yet.
+    #[arg(long, requires = "checkpoint")]
+    resume: bool,
+    /// Picture of the errors over the epochs.
+    #[arg(long)]
+    curve: Option<PathBuf>,
+    /// One JSON document on stdout.
+    #[arg(long)]
+    json: bool,
+}
+
+/// How a place network learns.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum SchedulePreset {
+    /// Minibatches and longer, bounded steps: 50 epochs of 5 steps.
+    Quick,
+    /// That of the papers: a sample at a time, 200 epochs of 20 steps.
+    Published,
 }
 
 #[derive(Debug, clap::Args)]
@@ -173,15 +228,26 @@ fn checkpoint(args: &ClassifierArgs) -> Result<Option<Checkpoint>, CliError> {
 /// # Errors
 /// The data set cannot be read, a parameter is out of range, or writing fails.
 pub fn run(args: TrainArgs) -> CliResult {
-    let TrainNetwork::Classifier(args) = args.network;
-    let setup = args.network.setup();
-    if args.out.extension().is_none_or(|e| e != "safetensors") {
+    match args.network {
+        TrainNetwork::Classifier(args) => classifier(&args),
+        TrainNetwork::Place(args) => place::run(&args),
+    }
+}
+
+fn check_out(out: &Path) -> Result<(), CliError> {
+    if out.extension().is_none_or(|e| e != "safetensors") {
         return Err(CliError::usage(format!(
             "--out {}: the name must end in .safetensors",
-            args.out.display()
+            out.display()
         )));
     }
-    let kept = checkpoint(&args)?;
+    Ok(())
+}
+
+fn classifier(args: &ClassifierArgs) -> CliResult {
+    let setup = args.network.setup();
+    check_out(&args.out)?;
+    let kept = checkpoint(args)?;
     let data = load(&args.dataset, args.network.interval_ms, None)?;
     let bar = epoch_bar(setup.training.epochs);
     let (classifier, report) = train_on(&data, &setup, args.seed, kept.as_ref(), &mut |e| {
