@@ -110,6 +110,8 @@ types! {
     ros1 saccade_msgs::JourneyResult,
     ros1 saccade_msgs::Label,
     ros1 saccade_msgs::ObjectTruth,
+    ros1 saccade_msgs::PlaceMap,
+    ros1 saccade_msgs::Places,
     ros1 saccade_msgs::SaccadePhase,
     ros1 saccade_msgs::Spikes,
     ros1 saccade_msgs::TrialResult,

@@ -99,6 +99,45 @@ message! {
 }
 
 message! {
+    /// The known places that are most like what is sensed.
+    pub struct Places = "saccade_msgs/msg/Places" {
+        /// When, in the map's frame.
+        header: Header,
+        /// What it was taken with: both, vision or touch.
+        senses: String,
+        /// The code of what is sensed.
+        code: Vec<f32>,
+        /// 0 what is known exactly, 1 what is like nothing known.
+        novelty: f32,
+        /// Numbers of the places, the most alike first.
+        ids: Vec<u64>,
+        /// How much alike each is, -1 to 1; as many as `ids`.
+        scores: Vec<f32>,
+        /// Where each is; as many as `ids`.
+        poses: Vec<Pose>,
+        /// How many places are known.
+        known: u64,
+        /// Whether this one is one of them from now on.
+        learnt: bool,
+    }
+}
+
+message! {
+    /// The places that a robot knows, as the bytes of a map file.
+    #[derive(Eq, Hash)]
+    pub struct PlaceMap = "saccade_msgs/msg/PlaceMap" {
+        /// When.
+        header: Header,
+        /// Fingerprint of the network that made their codes.
+        network: String,
+        /// How many there are.
+        places: u64,
+        /// The bytes.
+        data: Vec<u8>,
+    }
+}
+
+message! {
     /// What the network's output says at a tick.
     pub struct Activity = "saccade_msgs/msg/Activity" {
         /// When.

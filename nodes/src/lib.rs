@@ -36,6 +36,7 @@ pub mod parameter_services;
 pub mod parameters;
 pub mod path_integration;
 pub mod payload;
+pub mod place_recognition;
 pub mod place_samples;
 #[cfg(feature = "rcl")]
 pub mod rcl;

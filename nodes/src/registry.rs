@@ -66,6 +66,10 @@ pub static NODES: &[Entry] = &[
         create: crate::path_integration::create,
     },
     Entry {
+        interface: &crate::place_recognition::INTERFACE,
+        create: crate::place_recognition::create,
+    },
+    Entry {
         interface: &crate::referee::INTERFACE,
         create: crate::referee::create,
     },

@@ -22,7 +22,7 @@ mod image;
 mod recording;
 
 pub use image::reduce;
-pub use recording::{Counts, MOST_SAMPLES, Topics, read};
+pub use recording::{Counts, MOST_SAMPLES, Topics, pose_of, read};
 
 use crate::whisk::contact;
 use saccade_engine::models::place::Senses;

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
+use xxhash_rust::xxh3::xxh3_64;
 
 use super::config::Config;
 use super::network::{Network, TACTILE, VISUAL};
@@ -200,6 +201,15 @@ impl PlaceNetwork {
             codes.extend(activity.joint.chunks(joint).map(<[f32]>::to_vec));
         }
         Ok(codes)
+    }
+
+    /// XXH3-64 of its weights file, as 16 hexadecimal digits: the same for networks that
+    /// code places the same.
+    ///
+    /// # Errors
+    /// As [`PlaceNetwork::to_bytes`].
+    pub fn fingerprint(&self) -> Result<String> {
+        Ok(format!("{:016x}", xxh3_64(&self.to_bytes()?)))
     }
 
     /// The bytes of a weights file.
