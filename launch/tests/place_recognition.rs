@@ -1,5 +1,9 @@
 //! Exploring, recording and reading samples of places through the command.
 
+use saccade_engine::models::predictive_coding::{
+    Config, Network, PlaceNetwork, Provenance, Scaling,
+};
+use saccade_nodes::place_samples::{TACTILE_SIZE, VISUAL_SIZE};
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -35,10 +39,33 @@ fn explore(folder: &Path, name: &str, words: &[&str]) -> serde_json::Value {
     document(&["dataset", "places", "--json", file])[0].clone()
 }
 
+/// A network that has learnt nothing: its codes differ where samples do.
+fn weights(folder: &Path) -> String {
+    let (seen, felt) = (VISUAL_SIZE, TACTILE_SIZE);
+    let mut config = Config::for_inputs(seen, felt);
+    config.visual.layers = vec![20, 10];
+    config.tactile.layers = vec![20, 10];
+    config.joint = 10;
+    let scaling = Scaling {
+        least: vec![-1.0; felt],
+        greatest: vec![1.0; felt],
+    };
+    let network = Network::new(config, 1).expect("a network");
+    let network = PlaceNetwork::new(network, scaling, Provenance::default());
+    let file = folder.join("w.safetensors");
+    network.and_then(|n| n.save(&file)).expect("saved");
+    file.to_str().expect("UTF-8").to_owned()
+}
+
 #[test]
 fn exploring_gives_samples_that_replay_and_differ_by_seed_path_and_light() {
     let folder = tempfile::tempdir().expect("temporary folder");
-    let first = explore(folder.path(), "first", &["seed:=1"]);
+    let weights = format!("weights:={}", weights(folder.path()));
+    let first = explore(
+        folder.path(),
+        "first",
+        &["seed:=1", &weights, "learn:=true"],
+    );
     assert_eq!(first["samples"], 60, "{first}");
     assert_eq!(first["whisks"], 60, "{first}");
     let way_m = first["way_m"].as_f64().expect("a length");
@@ -65,6 +92,8 @@ fn exploring_gives_samples_that_replay_and_differ_by_seed_path_and_light() {
     let equal = |topic: &str| replay["equal"][topic].as_u64().unwrap_or(0);
     assert!(equal("/whiskeye/head/theta_cmd") > 1000, "{replay}");
     assert!(equal("/whiskeye/body/cmd_vel") > 200, "{replay}");
+    assert!(equal("/whiskeye/place") >= 60, "{replay}");
+    assert!(equal("/whiskeye/pose") > 50, "{replay}");
 }
 
 #[test]
