@@ -11,8 +11,8 @@ cd "$(dirname "$0")"
 cargo fmt --all -- --check
 cargo clippy --release --workspace --all-targets -- -D warnings
 # The host on ROS 2's own library, which need not be here for its types to be checked.
-cargo clippy --release --package saccade-launch --package saccade-tests \
-    --features rcl-check --all-targets -- -D warnings
+cargo clippy --release --workspace --features saccade-launch/rcl-check,saccade-tests/rcl-check \
+    --all-targets -- -D warnings
 cargo test --release --workspace
 if [[ -n "${AMENT_PREFIX_PATH:-}" && -n "${ROS_DISTRO:-}" ]]; then
     cargo test --release --package saccade-tests --features rcl --test rcl
