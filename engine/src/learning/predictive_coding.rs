@@ -114,6 +114,11 @@ impl<R: Multiply> Connection<R> {
         &self.weights
     }
 
+    /// The same, for who takes some away.
+    pub(crate) fn weights_mut(&mut self) -> &mut [R] {
+        &mut self.weights
+    }
+
     /// Units below in a part.
     fn part(&self) -> usize {
         (PART / self.here).clamp(1, self.below)

@@ -49,6 +49,12 @@ struct PlaceArgs {
     /// How long and in which steps.
     #[arg(long, value_enum, default_value = "quick")]
     schedule: SchedulePreset,
+    /// Receptive fields: each unit of the lowest visual layer sees a patch of the image.
+    #[arg(long)]
+    receptive_fields: bool,
+    /// Learn also how far each sense can be trusted, by what it leaves unexplained.
+    #[arg(long)]
+    reliability: bool,
     /// Passes over the samples, other than the schedule's.
     #[arg(long)]
     epochs: Option<usize>,
@@ -198,12 +204,11 @@ struct TrainDocument<'a> {
     report: &'a TrainReport,
 }
 
-/// The checkpoint asked for.
-fn checkpoint(args: &ClassifierArgs) -> Result<Option<Checkpoint>, CliError> {
-    let Some(path) = &args.checkpoint else {
-        return Ok(None);
-    };
-    match (path.exists(), args.resume) {
+/// Holds a checkpoint's file against `--resume`, and makes its folder; whether to go on
+/// from it.
+fn goes_on(path: &Path, resume: bool) -> Result<bool, CliError> {
+    let there = path.exists();
+    match (there, resume) {
         (true, false) => {
             return Err(CliError::usage(format!(
                 "--checkpoint {}: the file is there already; go on from it with --resume, or remove it",
@@ -216,6 +221,15 @@ fn checkpoint(args: &ClassifierArgs) -> Result<Option<Checkpoint>, CliError> {
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder).context(format!("making {}", folder.display()))?;
     }
+    Ok(there)
+}
+
+/// The checkpoint asked for.
+fn checkpoint(args: &ClassifierArgs) -> Result<Option<Checkpoint>, CliError> {
+    let Some(path) = &args.checkpoint else {
+        return Ok(None);
+    };
+    goes_on(path, args.resume)?;
     Ok(Some(Checkpoint {
         path: path.clone(),
         every: Duration::from_secs(args.checkpoint_every),

@@ -1,60 +1,22 @@
 //! Where the robot is, by the places that are like what it senses.
 
-use saccade_engine::models::place::{Found, Pose};
+use saccade_engine::models::place::{Estimate, Found, Pose};
 use saccade_msgs::geometry_msgs;
 
 /// What is added to the squared distance of two codes, so that equal ones have a weight.
 const NEAREST: f64 = 1e-6;
-
-/// A pose and the covariance of x, y and yaw.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Estimate {
-    /// In the map's frame.
-    pub pose: Pose,
-    /// Row by row, in m and rad.
-    pub covariance: [[f64; 3]; 3],
-}
 
 /// The mean of these places; `None` of none.
 ///
 /// 1 - score is half the squared distance of two codes of length 1; a place weighs by
 /// its inverse, so that what is known exactly stands for itself.
 pub fn estimate(found: &[Found], min_deviation: f64) -> Option<Estimate> {
-    let weights = found
-        .iter()
-        .map(|f| 1.0 / ((1.0 - f64::from(f.score)).max(0.0) + NEAREST));
-    let weights: Vec<f64> = weights.collect();
-    let total: f64 = weights.iter().sum();
-    if found.is_empty() {
-        return None;
-    }
-    let mean = |value: fn(&Pose) -> f64| {
-        let all = found.iter().zip(&weights).map(|(f, w)| w * value(&f.pose));
-        all.sum::<f64>() / total
-    };
-    let pose = Pose {
-        x_m: mean(|p| p.x_m),
-        y_m: mean(|p| p.y_m),
-        theta_rad: mean(|p| p.theta_rad.sin()).atan2(mean(|p| p.theta_rad.cos())),
-    };
-    let mut covariance = [[0.0; 3]; 3];
-    for (f, w) in found.iter().zip(&weights) {
-        let turn = f.pose.theta_rad - pose.theta_rad;
-        let off = [
-            f.pose.x_m - pose.x_m,
-            f.pose.y_m - pose.y_m,
-            turn.sin().atan2(turn.cos()),
-        ];
-        for (row, a) in covariance.iter_mut().zip(off) {
-            for (cell, b) in row.iter_mut().zip(off) {
-                *cell += w / total * a * b;
-            }
-        }
-    }
-    for (k, row) in covariance.iter_mut().enumerate() {
+    let weight = |f: &Found| 1.0 / ((1.0 - f64::from(f.score)).max(0.0) + NEAREST);
+    let mut estimate = Estimate::of(found.iter().map(|f| (&f.pose, weight(f))))?;
+    for (k, row) in estimate.covariance.iter_mut().enumerate() {
         row[k] += min_deviation * min_deviation;
     }
-    Some(Estimate { pose, covariance })
+    Some(estimate)
 }
 
 /// As a message's pose.
@@ -70,14 +32,21 @@ pub fn pose_message(pose: &Pose) -> geometry_msgs::Pose {
 pub fn message(estimate: &Estimate) -> geometry_msgs::PoseWithCovarianceStamped {
     let mut message = geometry_msgs::PoseWithCovarianceStamped::default();
     message.pose.pose = pose_message(&estimate.pose);
-    // x, y and yaw among x, y, z, roll, pitch, yaw.
+    message.pose.covariance = covariance(estimate);
+    message
+}
+
+/// Of x, y, z, roll, pitch and yaw, row by row.
+pub fn covariance(estimate: &Estimate) -> [f64; 36] {
+    // x, y and yaw among them.
     const AT: [usize; 3] = [0, 1, 5];
+    let mut all = [0.0; 36];
     for (row, r) in estimate.covariance.iter().zip(AT) {
         for (value, c) in row.iter().zip(AT) {
-            message.pose.covariance[6 * r + c] = *value;
+            all[6 * r + c] = *value;
         }
     }
-    message
+    all
 }
 
 #[cfg(test)]

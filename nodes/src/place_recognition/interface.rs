@@ -24,6 +24,23 @@ pub static INTERFACE: Interface = Interface {
             "All places, as the bytes of a map file, when `save_map` asks for them.",
         )
         .qos(Qos::LATCHED),
+        Endpoint::new(
+            "fused_pose",
+            "geometry_msgs/msg/PoseWithCovarianceStamped",
+            "With `fusion`: where the robot is by places and odometry, at every sample.",
+        ),
+        Endpoint::new(
+            "fused_odom",
+            "nav_msgs/msg/Odometry",
+            "With `fusion`: odometry in the map's frame, corrected as of the last sample.",
+        )
+        .qos(Qos::SENSOR),
+        Endpoint::new(
+            "/tf",
+            "tf2_msgs/msg/TFMessage",
+            "With `fusion` and `tf_broadcast`: where odometry's frame lies in the map's.",
+        )
+        .qos(Qos::DEFAULT.depth(100)),
     ],
     subscriptions: &[
         Endpoint::new(
@@ -114,6 +131,12 @@ static PARAMETERS: &[ParameterDecl] = &[
         "How a sample is coded: quick (milliseconds), warm (quick, begun at the last code) or \
          published (500 iterations).",
     ),
+    ParameterDecl::text(
+        "weighing",
+        "alike",
+        "How senses count where both are there: alike, or by their reliability, which weights \
+         trained with `--reliability` have learnt; not with `published`.",
+    ),
     ParameterDecl::double(
         "period",
         0.5,
@@ -124,7 +147,7 @@ static PARAMETERS: &[ParameterDecl] = &[
     ParameterDecl::switch("learn", false, "Whether new places are learnt.").live(),
     ParameterDecl::double(
         "novelty_threshold",
-        0.05,
+        0.07,
         (0.0, 1.0),
         "",
         "What is newer than this is learnt.",
@@ -160,4 +183,50 @@ static PARAMETERS: &[ParameterDecl] = &[
          as many rad.",
     ),
     ParameterDecl::text("map_frame", "map", "Frame of the places' poses."),
+    ParameterDecl::text(
+        "fusion",
+        "none",
+        "particles joins the places recognised with odometry; none does not.",
+    ),
+    ParameterDecl::text(
+        "fusion_begin",
+        "odometry",
+        "Where particles begin: where odometry says (odometry), or at the first places \
+         recognised (places).",
+    ),
+    ParameterDecl::integer("particles", 500, (10, 100_000), "", "How many."),
+    ParameterDecl::integer("seed", 1, (0, i64::MAX), "", "Seed of what particles draw."),
+    ParameterDecl::double(
+        "way_noise",
+        0.1,
+        (0.0, 10.0),
+        "m/√m",
+        "Deviation of the odometry's way.",
+    ),
+    ParameterDecl::double(
+        "turn_noise",
+        0.1,
+        (0.0, 10.0),
+        "rad/√rad",
+        "Deviation of its heading by turning.",
+    ),
+    ParameterDecl::double(
+        "heading_noise",
+        0.1,
+        (0.0, 10.0),
+        "rad/√m",
+        "Deviation of its heading by going.",
+    ),
+    ParameterDecl::double(
+        "wrong",
+        0.5,
+        (0.001, 1.0),
+        "",
+        "Share of the answers that say nothing of where the robot is.",
+    ),
+    ParameterDecl::switch(
+        "tf_broadcast",
+        true,
+        "Whether `fusion` publishes the transform from the map's frame to odometry's.",
+    ),
 ];

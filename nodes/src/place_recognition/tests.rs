@@ -1,11 +1,13 @@
 use super::*;
 use crate::embedded_whiskeye::array;
 use crate::node::Output;
-use crate::place_samples::reduce;
+use crate::place_samples::{TACTILE_SIZE, VISUAL_SIZE, reduce};
 use saccade_engine::models::place::Samples;
-use saccade_engine::models::predictive_coding::{Config, Schedule};
+use saccade_engine::models::predictive_coding::{Config, PlaceNetwork, Schedule};
 use saccade_msgs::Message;
 use saccade_msgs::geometry_msgs::PoseWithCovarianceStamped;
+use saccade_msgs::std_srvs::{set_bool, trigger};
+use saccade_msgs::tf2_msgs::TFMessage;
 use saccade_worlds::whiskeye::WHISKERS;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
@@ -219,6 +221,89 @@ impl Rig {
     }
 }
 
+/// Odometry that has drifted by a metre and a quarter turn since it began in the map's frame.
+fn drifted(place: usize) -> Odometry {
+    let (true_pose, mut odometry) = (pose(place), Odometry::default());
+    odometry.header.frame_id = "odom".into();
+    odometry.pose.pose = pose_message(&Pose {
+        x_m: 1.0 - true_pose.y_m,
+        y_m: true_pose.x_m,
+        theta_rad: true_pose.theta_rad + std::f64::consts::FRAC_PI_2,
+    });
+    odometry
+}
+
+#[test]
+fn places_and_odometry_say_together_where_the_robot_is() {
+    let mut taught = Rig::new(&[("novelty_threshold", "0.001")]);
+    taught.learn_all();
+    taught.ask("save_map");
+    let map = taught.sent::<MapMessage>("place_map").remove(0);
+    let mut rig = Rig::new(&[
+        ("fusion", "particles"),
+        ("fusion_begin", "places"),
+        ("map_frame", "room"),
+    ]);
+    rig.send("place_map_in", map.as_ref().clone());
+    for k in [0, 1, 2, 3, 4, 5, 6, 7, 8] {
+        rig.send("image", image(k, 80, 45));
+        rig.send("odom", drifted(k));
+        rig.feel(k, 0.4);
+        rig.end_whisk();
+    }
+    let fused = rig
+        .sent::<PoseWithCovarianceStamped>("fused_pose")
+        .remove(0);
+    let there = &fused.pose.pose.position;
+    assert!(
+        (there.x - 8.0).abs() < 0.4 && (there.y - 0.5).abs() < 0.4,
+        "{fused:?}"
+    );
+    assert_eq!(fused.header.frame_id, "room");
+    // The transform takes odometry to that pose, and so does the corrected odometry.
+    let tf = &rig.sent::<TFMessage>("/tf").remove(0).transforms[0];
+    assert_eq!(
+        (tf.header.frame_id.as_str(), tf.child_frame_id.as_str()),
+        ("room", "odom")
+    );
+    let (odometry, t) = (drifted(8).pose.pose, &tf.transform);
+    let yaw = 2.0 * t.rotation.z.atan2(t.rotation.w);
+    let (s, c) = yaw.sin_cos();
+    let x = t.translation.x + c * odometry.position.x - s * odometry.position.y;
+    let y = t.translation.y + s * odometry.position.x + c * odometry.position.y;
+    assert!(
+        (x - there.x).abs() < 1e-9 && (y - there.y).abs() < 1e-9,
+        "{tf:?}"
+    );
+    rig.outputs.clear();
+    rig.send("odom", drifted(9));
+    let corrected = rig.sent::<Odometry>("fused_odom").remove(0);
+    assert_eq!(corrected.header.frame_id, "room");
+    assert!(
+        (corrected.pose.pose.position.x - there.x - 1.0).abs() < 0.3,
+        "{corrected:?}"
+    );
+    // Without senses it goes on by odometry alone.
+    rig.now_ns += 2000 * MS;
+    rig.send("odom", drifted(9));
+    assert_eq!(rig.end_whisk(), None);
+    let blind = rig
+        .sent::<PoseWithCovarianceStamped>("fused_pose")
+        .remove(0);
+    assert!((blind.pose.pose.position.x - 9.0).abs() < 0.5, "{blind:?}");
+
+    // Begun where odometry says, and without a transform.
+    let mut rig = Rig::new(&[("fusion", "particles"), ("tf_broadcast", "false")]);
+    rig.odometry(4);
+    rig.now_ns += 100 * MS;
+    rig.end_whisk();
+    let pose = rig
+        .sent::<PoseWithCovarianceStamped>("fused_pose")
+        .remove(0);
+    assert!((pose.pose.pose.position.x - 4.0).abs() < 0.1, "{pose:?}");
+    assert!(rig.sent::<TFMessage>("/tf").is_empty());
+}
+
 fn parameters(set: &[(&str, &str)]) -> Parameters {
     let mut parameters = Parameters::defaults(&INTERFACE);
     for (name, value) in set {
@@ -353,7 +438,7 @@ fn what_is_no_image_or_no_number_is_refused_and_counted() {
         ..image(0, 80, 45)
     };
     rig.send("image", bad.clone());
-    let logged = |o: &Output| matches!(o, Output::Log { text, .. } if text.contains("yuv422"));
+    let logged = |o: &Output| matches!(o, Output::Log(line) if line.text.contains("yuv422"));
     assert!(rig.outputs.iter().any(logged), "{:?}", rig.outputs);
     rig.outputs.clear();
     rig.send("image", bad);
@@ -370,7 +455,7 @@ fn what_is_no_image_or_no_number_is_refused_and_counted() {
     assert!(!rig.end_whisk().expect("a place").learnt);
     assert_eq!(rig.count("not learnt, no fresh odometry"), 1);
     rig.send("image", WhiskPhase::default());
-    assert!(matches!(rig.outputs.last(), Some(Output::Log { .. })));
+    assert!(matches!(rig.outputs.last(), Some(Output::Log(_))));
 }
 
 #[test]
@@ -420,6 +505,17 @@ fn a_map_goes_out_and_comes_in_and_is_that_of_its_network() {
 fn what_is_set_wrong_is_named() {
     assert!(refused(&[]).contains("parameter 'weights' is empty"));
     assert!(refused(&[("senses", "smell")]).contains("'smell' is none of: auto, both"));
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("w.safetensors");
+    std::fs::write(&file, small()).expect("written");
+    let file = file.to_str().expect("UTF-8");
+    let says = refused(&[("weights", file), ("fusion", "glue")]);
+    assert!(
+        says.contains("'glue' is none of: none, particles"),
+        "{says}"
+    );
+    let says = refused(&[("weights", file), ("weighing", "reliability")]);
+    assert!(says.contains("has learnt no reliabilities"), "{says}");
     assert!(refused(&[("method", "slow")]).contains("'slow' is none of: quick"));
     let missing = refused(&[("weights", "no/such.safetensors")]);
     assert!(missing.contains("no/such.safetensors"), "{missing}");

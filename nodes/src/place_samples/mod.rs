@@ -22,7 +22,7 @@ mod image;
 mod recording;
 
 pub use image::reduce;
-pub use recording::{Counts, MOST_SAMPLES, Topics, pose_of, read};
+pub use recording::{Counts, MOST_SAMPLES, Topics, planar, pose_of, read};
 
 use crate::whisk::contact;
 use saccade_engine::models::place::Senses;
@@ -216,6 +216,14 @@ impl Sampler {
             tactile: felt.map(|((_, theta), (_, xy))| theta.into_iter().chain(xy).collect()),
             stuck,
         }
+    }
+
+    /// Forgets what was sensed so far.
+    pub fn forget(&mut self) {
+        *self = Sampler {
+            refused: self.refused,
+            ..Sampler::default()
+        };
     }
 
     /// Messages that were not taken.

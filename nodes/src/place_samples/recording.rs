@@ -186,7 +186,11 @@ impl Reader<'_> {
 
 /// x, y and yaw of an odometry; `None` where they are not finite.
 pub fn pose_of(odometry: &Odometry) -> Option<Pose> {
-    let pose = &odometry.pose.pose;
+    planar(&odometry.pose.pose)
+}
+
+/// A pose seen from above; `None` where a number is none.
+pub fn planar(pose: &saccade_msgs::geometry_msgs::Pose) -> Option<Pose> {
     let q = &pose.orientation;
     let theta_rad = (2.0 * (q.w * q.z + q.x * q.y)).atan2(1.0 - 2.0 * (q.y * q.y + q.z * q.z));
     let all = [pose.position.x, pose.position.y, theta_rad];

@@ -5,10 +5,12 @@ pub mod baselines;
 pub mod bootstrap;
 mod descriptor;
 mod map;
+mod pose_filter;
 pub mod rank_statistics;
 pub mod retrieval;
 mod samples;
 
 pub use descriptor::{Descriptor, Likeness, pearson};
 pub use map::{Found, PlaceMap, Search};
+pub use pose_filter::{Estimate, PoseFilter, PoseFilterConfig};
 pub use samples::{Pose, Samples, Senses};

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use super::config::Config;
 use super::training::{EpochReport, Schedule, Trainer};
 use super::weights_file;
-use crate::error::{Error, Result};
-use crate::models::checkpoint::{Identity, check_digest, check_kind, f64s, read_f64s, sealed};
+use crate::error::Result;
+use crate::models::checkpoint::{Identity, f64s, opened, read_f64s, sealed};
 use crate::models::place::Samples;
 use crate::models::tensors;
 
@@ -43,17 +43,15 @@ impl<'a> Trainer<'a> {
             identity: self.identity()?,
             epochs: self.epoch(),
         };
-        let document =
-            serde_json::to_string(&document).map_err(|e| Error::Checkpoint(e.to_string()))?;
         let mut list = weights_file::weights(&self.network)?;
         for (name, causes) in CAUSES.into_iter().zip(&self.causes) {
-            weights_file::check_finite(name, causes)?;
+            tensors::check_finite(name, causes)?;
             list.push(tensors::f32s(name, vec![causes.len()], causes));
         }
         let of = |r: &EpochReport| [r.visual, r.tactile, r.joint[0], r.joint[1]];
         let told: Vec<f64> = self.reports.iter().flat_map(of).collect();
         list.push(f64s("reports", vec![self.epoch(), 4], &told));
-        sealed(list, document)
+        sealed(list, &document)
     }
 
     /// Writes the checkpoint to a file, whole or not at all.
@@ -78,11 +76,7 @@ impl<'a> Trainer<'a> {
         seed: u64,
         bytes: &[u8],
     ) -> Result<Self> {
-        let (file, document) = tensors::open(bytes).map_err(Error::Checkpoint)?;
-        check_kind(&document, KIND, FORMAT)?;
-        let found: Document = serde_json::from_str(&document)
-            .map_err(|e| Error::Checkpoint(format!("metadata: {e}")))?;
-        check_digest(&file, &document)?;
+        let (file, found): (_, Document) = opened(bytes, KIND, FORMAT)?;
         let mut trainer = Trainer::new(samples, config, schedule, seed)?;
         trainer.identity()?.hold_against(&found.identity)?;
         trainer.network = weights_file::network(&file, config)?;

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::fields::Fields;
 use crate::error::{Error, Result, check, check_count};
 
 /// Most layers of a pathway.
@@ -29,6 +30,10 @@ pub struct PathwayConfig {
     /// Mean squared error of each layer, and of what the joint causes predict, at which
     /// the inference may stop.
     pub stop: Vec<f64>,
+    /// Receptive fields of the lowest layer, of the visual pathway only; without any each
+    /// of its units sees all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fields: Option<Fields>,
 }
 
 /// Sizes and rates; the default are the published ones.
@@ -65,6 +70,7 @@ impl Config {
                 cause_rate: 4e-4,
                 weight_rate: 1e-4,
                 stop: STOP[0].to_vec(),
+                fields: None,
             },
             tactile: PathwayConfig {
                 input: tactile,
@@ -72,6 +78,7 @@ impl Config {
                 cause_rate: 4e-3,
                 weight_rate: 1e-3,
                 stop: STOP[1].to_vec(),
+                fields: None,
             },
             joint: 100,
             joint_cause_rate: 4e-4,
@@ -110,6 +117,17 @@ impl Config {
                 check_count(&named("layers"), here, 1, MAX_UNITS)?;
                 weights += below * here;
             }
+        }
+        if let Some(fields) = &self.visual.fields {
+            let units = self.visual.layers.first().copied().unwrap_or(0);
+            fields.validate(self.visual.input, units)?;
+        }
+        if self.tactile.fields.is_some() {
+            return Err(Error::Parameter {
+                name: "tactile.fields".to_owned(),
+                value: "given".to_owned(),
+                range: "none: whiskers are no image".to_owned(),
+            });
         }
         if weights > MAX_WEIGHTS {
             return Err(Error::Parameter {

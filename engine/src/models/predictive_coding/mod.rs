@@ -11,9 +11,11 @@
 mod checkpoint;
 mod config;
 mod descriptor;
+mod fields;
 mod network;
 mod place_network;
 mod recogniser;
+mod reliability;
 mod settled;
 mod shortcut;
 mod stored;
@@ -21,9 +23,11 @@ mod training;
 mod weights_file;
 
 pub use config::{Config, PathwayConfig, STOP};
+pub use fields::Fields;
 pub use network::{Activity, Network, TACTILE, VISUAL};
 pub use place_network::{PlaceNetwork, Provenance, Scaling};
 pub use recogniser::{Answer, Method, Quick, Recogniser};
+pub use reliability::Reliability;
 pub use settled::Settled;
 pub use stored::Precision;
 pub use training::{EpochReport, Schedule, Trainer};

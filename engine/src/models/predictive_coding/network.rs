@@ -62,10 +62,12 @@ impl<R: Multiply> Network<R> {
                 .collect()
         };
         let connections = [draw(&config.visual), draw(&config.tactile)];
-        Ok(Network {
+        let mut network = Network {
             config,
             connections,
-        })
+        };
+        network.keep_to_fields();
+        Ok(network)
     }
 
     /// From connections of each pathway, the lowest first and the joint one last.
@@ -85,10 +87,21 @@ impl<R: Multiply> Network<R> {
                 });
             }
         }
-        Ok(Network {
+        let mut network = Network {
             config,
             connections,
-        })
+        };
+        network.keep_to_fields();
+        Ok(network)
+    }
+
+    /// Where units have receptive fields, they have no weights beyond.
+    fn keep_to_fields(&mut self) {
+        if let Some(fields) = &self.config.visual.fields {
+            let lowest = &mut self.connections[VISUAL][0];
+            let units = lowest.sizes().1;
+            fields.mask(units, lowest.weights_mut());
+        }
     }
 
     /// Sizes and rates.
@@ -193,6 +206,7 @@ impl<R: Multiply> Network<R> {
                 connection.learn(R::of(rate), causes, &activity.errors[m][layer]);
             }
         }
+        self.keep_to_fields();
     }
 
     /// Rates a of the causes: visual, tactile, joint.
@@ -228,6 +242,18 @@ impl<R: Multiply> Network<R> {
         iterations: usize,
         activity: &mut Activity<R>,
     ) -> Vec<usize> {
+        self.infer_watched(senses, iterations, activity, |_, _| {})
+    }
+
+    /// The same; `watch` is shown the activity after so many iterations, from 1 to where
+    /// all samples have stopped.
+    pub fn infer_watched(
+        &self,
+        senses: Senses,
+        iterations: usize,
+        activity: &mut Activity<R>,
+        mut watch: impl FnMut(usize, &Activity<R>),
+    ) -> Vec<usize> {
         activity.restart(R::of(self.config.start));
         let mut taken = vec![iterations; activity.batch];
         for iteration in 0..iterations {
@@ -241,6 +267,7 @@ impl<R: Multiply> Network<R> {
                 break;
             }
             self.move_causes(senses, activity, [1.0; 3], |s| taken[s] > iteration);
+            watch(iteration + 1, activity);
         }
         taken
     }

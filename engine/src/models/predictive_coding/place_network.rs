@@ -7,6 +7,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::config::Config;
 use super::network::{Network, TACTILE, VISUAL};
+use super::reliability::Reliability;
 use super::weights_file;
 use crate::error::{Error, Result};
 use crate::models::place::{Samples, Senses};
@@ -92,6 +93,7 @@ pub struct PlaceNetwork {
     pub(super) network: Network<f32>,
     pub(super) scaling: Scaling,
     pub(super) provenance: Provenance,
+    pub(super) reliability: Option<Reliability>,
 }
 
 impl PlaceNetwork {
@@ -106,7 +108,21 @@ impl PlaceNetwork {
             network,
             scaling,
             provenance,
+            reliability: None,
         })
+    }
+
+    /// The same with what was learnt of how far each sense can be trusted.
+    pub fn with_reliability(self, reliability: Reliability) -> Self {
+        PlaceNetwork {
+            reliability: Some(reliability),
+            ..self
+        }
+    }
+
+    /// How far each sense can be trusted, where that was learnt.
+    pub fn reliability(&self) -> Option<&Reliability> {
+        self.reliability.as_ref()
     }
 
     /// The weights.
@@ -180,9 +196,24 @@ impl PlaceNetwork {
         senses: Senses,
         iterations: usize,
     ) -> Result<Vec<Vec<f32>>> {
+        let all = self.infer_through(samples, senses, &[iterations])?;
+        Ok(all.into_iter().flatten().collect())
+    }
+
+    /// The same after each of these numbers of iterations, which rise; where a sample has
+    /// stopped before, it stays.
+    ///
+    /// # Errors
+    /// As [`PlaceNetwork::prepare`].
+    pub fn infer_through(
+        &self,
+        samples: &Samples,
+        senses: Senses,
+        iterations: &[usize],
+    ) -> Result<Vec<Vec<Vec<f32>>>> {
         const BATCH: usize = 64;
-        let mut codes = Vec::with_capacity(samples.len());
         let joint = self.config().joint;
+        let mut codes = vec![Vec::with_capacity(samples.len()); iterations.len()];
         let mut one = [
             vec![0.0; self.config().visual.input],
             vec![0.0; self.config().tactile.input],
@@ -197,8 +228,20 @@ impl PlaceNetwork {
                     super::network::row(&mut activity.inputs[m], s, batch).copy_from_slice(&one[m]);
                 }
             }
-            self.network.infer(senses, iterations, &mut activity);
-            codes.extend(activity.joint.chunks(joint).map(<[f32]>::to_vec));
+            let most = iterations.last().copied().unwrap_or(0);
+            let keep = |codes: &mut Vec<Vec<f32>>, joint_causes: &[f32]| {
+                codes.extend(joint_causes.chunks(joint).map(<[f32]>::to_vec));
+            };
+            self.network
+                .infer_watched(senses, most, &mut activity, |done, activity| {
+                    for (codes, _) in codes.iter_mut().zip(iterations).filter(|c| *c.1 == done) {
+                        keep(codes, &activity.joint);
+                    }
+                });
+            // Those that all samples had stopped before.
+            for codes in codes.iter_mut().filter(|c| c.len() == first) {
+                keep(codes, &activity.joint);
+            }
         }
         Ok(codes)
     }

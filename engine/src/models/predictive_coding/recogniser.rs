@@ -54,6 +54,10 @@ pub struct Quick {
     pub warm: bool,
     /// Ends where no joint cause moves by more than this in a step.
     pub tolerance: f64,
+    /// Weighs senses by their reliability where the network has learnt it
+    /// ([`Reliability`](super::Reliability)): an answer that leaves more unexplained than
+    /// usual is worked out once more with conductances.
+    pub weighted: bool,
 }
 
 impl Default for Quick {
@@ -64,6 +68,7 @@ impl Default for Quick {
             iterations: 500.0,
             warm: false,
             tolerance: 0.0,
+            weighted: false,
         }
     }
 }
@@ -111,7 +116,17 @@ impl Recogniser {
             }
             Method::Quick(quick) => {
                 quick.validate()?;
-                Some(Box::new(Shortcut::new(&place.network, quick)))
+                let known = place.reliability.filter(|_| quick.weighted);
+                if quick.weighted && known.is_none() {
+                    return Err(Error::Parameter {
+                        name: "weighted".to_owned(),
+                        value: "true".to_owned(),
+                        range: "false: the network has learnt no reliabilities; train it anew \
+                                with them"
+                            .to_owned(),
+                    });
+                }
+                Some(Box::new(Shortcut::new(&place.network, quick, known)))
             }
         };
         let activity = place.network.activity(1);
@@ -179,6 +194,25 @@ impl Recogniser {
     /// them were used.
     pub fn imagine(&self) -> [Vec<f32>; 2] {
         self.place.network.imagine(&self.activity.joint)
+    }
+
+    /// Mean squared error of what the last joint causes predict of the top of each pathway.
+    pub(super) fn missed_at_the_top(&self) -> [f64; 2] {
+        let tops = self.activity.causes.each_ref().map(Vec::len);
+        [0, 1].map(|m| self.activity.mean_squared(m, tops[m], 0))
+    }
+
+    /// The top causes of pathway `m` in the last answer.
+    pub(super) fn top_causes(&self, m: usize) -> &[f32] {
+        self.activity.causes[m].last().map_or(&[], Vec::as_slice)
+    }
+
+    /// How much each sense counted at the joint layer in the last answer, 0 to 1; 1
+    /// without [`Quick::weighted`].
+    pub fn conductances(&self) -> [f32; 2] {
+        self.shortcut
+            .as_ref()
+            .map_or([1.0; 2], |s| s.conductances())
     }
 
     /// Bytes that the quick method reads for the image.

@@ -4,6 +4,7 @@ use nalgebra::DMatrix;
 
 use super::network::{Activity, Network, TACTILE, VISUAL, used};
 use super::recogniser::Quick;
+use super::reliability::Reliability;
 use super::stored::Stored;
 use crate::learning::predictive_coding::Connection;
 use crate::models::place::Senses;
@@ -28,12 +29,15 @@ pub(super) struct Shortcut {
     right: Vec<f32>,
     solution: Vec<f32>,
     visual_residual: f64,
+    reliability: Option<Reliability>,
+    /// Of each sense at the joint layer.
+    conductances: [f32; 2],
 }
 
 const SENSES: [Senses; 3] = [Senses::Both, Senses::Vision, Senses::Touch];
 
 impl Shortcut {
-    pub fn new(network: &Network<f32>, quick: Quick) -> Self {
+    pub fn new(network: &Network<f32>, quick: Quick, reliability: Option<Reliability>) -> Self {
         let per_step = quick.iterations / quick.steps as f64;
         let [visual, tactile, joint] = network.cause_rates();
         let stay = |rate: f64| 1.0 / (2.0 * rate * per_step).max(1e-12);
@@ -73,12 +77,19 @@ impl Shortcut {
             right: vec![0.0; most],
             solution: vec![0.0; most],
             visual_residual: 0.0,
+            reliability,
+            conductances: [1.0; 2],
         }
     }
 
     /// Mean squared error of the image after the last step.
     pub fn visual_residual(&self) -> f64 {
         self.visual_residual
+    }
+
+    /// How much each sense counted in the last answer.
+    pub fn conductances(&self) -> [f32; 2] {
+        self.conductances
     }
 
     /// Bytes that are read for the image.
@@ -100,6 +111,31 @@ impl Shortcut {
             let seen = &activity.inputs[VISUAL];
             self.encoder.times(seen, &mut self.gathered);
         }
+        self.conductances = [1.0; 2];
+        let steps = self.descend(network, senses, activity);
+        let Some(reliability) = self.reliability.filter(|_| senses == Senses::Both) else {
+            return steps;
+        };
+        let residual = [
+            Some(self.visual_residual),
+            Some(activity.mean_squared(TACTILE, 0, 0)),
+        ];
+        let Some(conductances) = reliability.conductances(residual) else {
+            return steps;
+        };
+        // Once more, and from the start: what has gone astray would stay astray.
+        self.conductances = conductances;
+        activity.restart(network.config().start as f32);
+        steps + self.descend(network, senses, activity)
+    }
+
+    /// The steps. Their number.
+    fn descend(
+        &mut self,
+        network: &Network<f32>,
+        senses: Senses,
+        activity: &mut Activity<f32>,
+    ) -> usize {
         for step in 1..=self.quick.steps {
             network.errors_from([1, 0], senses, activity);
             if used(senses).contains(&VISUAL) {
@@ -157,7 +193,8 @@ impl Shortcut {
         right.fill(0.0);
         for &m in used(senses) {
             let errors = &activity.errors[m];
-            errors[errors.len() - 1].move_here(0, 1.0, right);
+            // At most 1, which flattens the curvature: no step overshoots by it.
+            errors[errors.len() - 1].move_here(0, self.conductances[m], right);
         }
         let which = SENSES.iter().position(|&s| s == senses).unwrap_or(0);
         multiply_vector(&self.joint_solvers[which], right, solution);

@@ -186,7 +186,9 @@ impl<'a> Trainer<'a> {
             let stable = self.network.stable_gains();
             gain = [0, 1, 2].map(|k| gain[k].min(stable[k]));
         }
-        let settled = self.schedule.is_plain() && self.schedule.minibatch == 1;
+        // Its curvature knows nothing of receptive fields.
+        let sees_all = self.network.config().visual.fields.is_none();
+        let settled = self.schedule.is_plain() && self.schedule.minibatch == 1 && sees_all;
         let mut settled = settled.then(|| Settled::new(&self.network));
         let mut sums = [0.0; 4];
         let mut activity = self.network.activity(self.schedule.minibatch.min(n));

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::config::{Config, MAX_LAYERS};
 use super::network::Network;
 use super::place_network::{PlaceNetwork, Provenance, Scaling};
+use super::reliability::Reliability;
 use crate::error::{Error, Result};
 use crate::learning::predictive_coding::Connection;
 use crate::models::tensors::{self, Tensor};
@@ -41,6 +42,8 @@ struct Document {
     config: Config,
     scaling: Scaling,
     provenance: Provenance,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    reliability: Option<Reliability>,
 }
 
 /// Names of the connections of pathway `m`, of which the last is the joint one.
@@ -55,7 +58,7 @@ pub(super) fn weights(network: &Network<f32>) -> Result<Vec<Tensor>> {
     for (m, connections) in network.connections().iter().enumerate() {
         for (name, connection) in names(m, connections.len()).zip(connections) {
             let (below, here) = connection.sizes();
-            check_finite(name, connection.weights())?;
+            tensors::check_finite(name, connection.weights())?;
             list.push(tensors::f32s(name, vec![below, here], connection.weights()));
         }
     }
@@ -69,23 +72,11 @@ pub(super) fn network(file: &SafeTensors<'_>, config: &Config) -> Result<Network
     for (m, pathway) in config.pathways().into_iter().enumerate() {
         let sizes = config.connections(pathway);
         for (name, (below, here)) in names(m, sizes.len()).zip(sizes) {
-            let weights = tensors::read_f32s(file, name, &[below, here])?;
-            check_finite(name, &weights)?;
+            let weights = tensors::read_finite_f32s(file, name, &[below, here])?;
             both[m].push(Connection::from_weights(below, here, weights));
         }
     }
     Network::from_connections(config.clone(), both)
-}
-
-pub(super) fn check_finite(name: &str, values: &[f32]) -> Result<()> {
-    match values.iter().position(|w| !w.is_finite()) {
-        None => Ok(()),
-        Some(index) => Err(Error::NotFinite {
-            name: name.to_owned(),
-            index,
-            value: f64::from(values[index]),
-        }),
-    }
 }
 
 pub(super) fn to_bytes(place: &PlaceNetwork) -> Result<Vec<u8>> {
@@ -95,6 +86,7 @@ pub(super) fn to_bytes(place: &PlaceNetwork) -> Result<Vec<u8>> {
         config: place.config().clone(),
         scaling: place.scaling.clone(),
         provenance: place.provenance.clone(),
+        reliability: place.reliability,
     };
     let document = serde_json::to_string(&document).map_err(|e| Error::Format(e.to_string()))?;
     tensors::serialize(&weights(&place.network)?, document).map_err(Error::Format)
@@ -110,43 +102,14 @@ pub(super) fn load(path: &Path) -> Result<PlaceNetwork> {
 
 pub(super) fn from_bytes(bytes: &[u8]) -> Result<PlaceNetwork> {
     let (file, document) = tensors::open(bytes).map_err(Error::Format)?;
-    let document = parse(&document)?;
-    let network = network(&file, &document.config)?;
-    PlaceNetwork::new(network, document.scaling, document.provenance)
-}
-
-fn parse(document: &str) -> Result<Document> {
-    #[derive(Deserialize)]
-    struct Kind {
-        format: u32,
-        network: Option<serde_json::Value>,
-        checkpoint: Option<String>,
-    }
-    let bad = |e: serde_json::Error| Error::Format(format!("metadata: {e}"));
-    let kind: Kind = serde_json::from_str(document).map_err(bad)?;
-    if let Some(of) = kind.checkpoint {
-        return Err(Error::Format(format!(
-            "this is the checkpoint of a training of a {of}, no weights; finish the training"
-        )));
-    }
-    match kind.network.as_ref().and_then(|n| n.as_str()) {
-        Some(NETWORK) => (),
-        other => {
-            let other = other.unwrap_or("something else");
-            return Err(Error::Format(format!(
-                "these are the weights of a network {other:?}, expected {NETWORK:?}"
-            )));
-        }
-    }
-    if kind.format != FORMAT {
-        return Err(Error::Format(format!(
-            "format version {}, this program reads version {FORMAT}",
-            kind.format
-        )));
-    }
-    let document: Document = serde_json::from_str(document).map_err(bad)?;
+    let document: Document = tensors::weights_document(&document, NETWORK, FORMAT)?;
     document.config.validate()?;
-    Ok(document)
+    let network = network(&file, &document.config)?;
+    let place = PlaceNetwork::new(network, document.scaling, document.provenance)?;
+    Ok(match document.reliability {
+        Some(reliability) => place.with_reliability(reliability),
+        None => place,
+    })
 }
 
 #[cfg(test)]
@@ -204,6 +167,6 @@ mod tests {
         let text = text.unwrap_err().to_string();
         assert!(text.contains(r#"a network "classifier""#), "{text}");
         let text = Classifier::from_bytes(&bytes).unwrap_err().to_string();
-        assert!(text.contains("metadata"), "{text}");
+        assert!(text.contains(r#"a network "predictive-coding""#), "{text}");
     }
 }

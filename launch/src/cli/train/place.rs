@@ -5,8 +5,10 @@ use crate::cli::{CliError, CliResult, Context, Exit, print_json, print_line};
 use crate::plots::{self, LineChart, Series};
 use indicatif::{ProgressBar, ProgressStyle};
 use saccade_engine::models::place::Samples;
-use saccade_engine::models::predictive_coding::{Config, EpochReport, Schedule, Trainer};
-use saccade_nodes::place_samples::{self, Topics};
+use saccade_engine::models::predictive_coding::{
+    Config, EpochReport, Fields, Quick, Reliability, Schedule, Trainer,
+};
+use saccade_nodes::place_samples::{self, Topics, VISUAL};
 use serde::Serialize;
 use std::path::Path;
 
@@ -28,7 +30,8 @@ pub fn run(args: &PlaceArgs) -> CliResult {
     let schedule = schedule(args);
     let samples = read(args)?;
     let (visual, tactile) = samples.sizes();
-    let config = Config::for_inputs(visual, tactile);
+    let mut config = Config::for_inputs(visual, tactile);
+    config.visual.fields = args.receptive_fields.then(|| Fields::over(VISUAL));
     let mut trainer = begin(args, &samples, &config, &schedule)?;
     let bar = ProgressBar::new(schedule.epochs as u64).with_style(
         ProgressStyle::with_template("{bar:30} {pos}/{len} epochs  {msg}  {eta} left")
@@ -48,7 +51,11 @@ pub fn run(args: &PlaceArgs) -> CliResult {
     }
     bar.finish_and_clear();
     let reports = trainer.reports().to_vec();
-    let network = trainer.finish()?;
+    let mut network = trainer.finish()?;
+    if args.reliability {
+        let known = Reliability::learn(&network, Quick::default(), &samples, args.seed)?;
+        network = network.with_reliability(known);
+    }
     if let Some(folder) = args.out.parent() {
         std::fs::create_dir_all(folder).context(format!("making {}", folder.display()))?;
     }
@@ -115,20 +122,9 @@ fn begin<'a>(
     let Some(path) = &args.checkpoint else {
         return Ok(Trainer::new(samples, config, schedule, args.seed)?);
     };
-    match (path.exists(), args.resume) {
-        (true, true) => {
-            let trainer = Trainer::load_checkpoint(samples, config, schedule, args.seed, path);
-            return trainer.context(format!("going on from {}", path.display()));
-        }
-        (true, false) => {
-            return Err(CliError::usage(format!(
-                "--checkpoint {}: the file is there already; go on from it with --resume, or \
-                 remove it",
-                path.display()
-            )));
-        }
-        (false, true) => eprintln!("{} is not there yet: begins anew", path.display()),
-        (false, false) => {}
+    if super::goes_on(path, args.resume)? {
+        let trainer = Trainer::load_checkpoint(samples, config, schedule, args.seed, path);
+        return trainer.context(format!("going on from {}", path.display()));
     }
     Ok(Trainer::new(samples, config, schedule, args.seed)?)
 }

@@ -55,6 +55,9 @@ pub struct PlaceRecognitionArgs {
     /// without any it is trained now.
     #[arg(long, value_delimiter = ',')]
     weights: Vec<PathBuf>,
+    /// The same of the network with receptive fields (--model network-rf).
+    #[arg(long, value_delimiter = ',')]
+    weights_rf: Vec<PathBuf>,
     /// What is judged; where the network comes first, it is held against all others.
     #[arg(long = "model", value_enum, value_delimiter = ',', default_values_t = [
         Model::Network, Model::Raw, Model::Patch, Model::Pca, Model::Joined, Model::Apart])]
@@ -117,7 +120,7 @@ struct Fit {
     set: usize,
     /// Parameters chosen on the validation samples.
     chosen: Value,
-    /// CPU time of fitting, with all that was tried, in s.
+    /// CPU time of fitting, of all threads, with all that was tried, in s.
     fit_cpu_s: f64,
     #[serde(flatten)]
     cost: Cost,
@@ -280,6 +283,7 @@ mod tests {
             dark: Some(ring(15, 0.2, 0.3)),
             novel: Some(ring(12, 0.0, 0.0)),
             weights: None,
+            weights_rf: None,
         };
         let options = Options {
             code: 10,

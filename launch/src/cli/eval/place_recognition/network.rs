@@ -2,31 +2,83 @@
 
 use super::models::{Chosen, Options};
 use super::sets::Set;
-use crate::cli::Context;
+use crate::cli::{CliError, Context};
+use saccade_engine::models::place::{Descriptor, Samples, Senses};
 use saccade_engine::models::predictive_coding::{
-    Config, Method, PlaceNetwork, Recogniser, Schedule,
+    Config, Fields, Method, PlaceNetwork, Recogniser, Schedule,
 };
+use saccade_nodes::place_samples::VISUAL;
 use serde_json::json;
 use std::ops::ControlFlow;
 
 /// The network of a set's weights, or else one trained on it, as it runs on a robot.
-pub fn fit(set: &Set, options: &Options, told: &dyn Fn(String)) -> Chosen {
-    let network = match &set.weights {
+pub fn fit(set: &Set, options: &Options, fields: bool, told: &dyn Fn(String)) -> Chosen {
+    let weights = if fields {
+        &set.weights_rf
+    } else {
+        &set.weights
+    };
+    let network = match weights {
         Some(path) => PlaceNetwork::load(path).context(format!("weights {}", path.display()))?,
-        None => train(set, options, told)?,
+        None => train(set, options, fields, told)?,
     };
     let epochs = network.provenance().epochs;
+    let has_fields = network.config().visual.fields.is_some();
+    if has_fields != fields {
+        let (is, not) = if fields {
+            ("without", "with")
+        } else {
+            ("with", "without")
+        };
+        return Err(CliError::usage(format!(
+            "the weights are of a network {is} receptive fields, needed is one {not}: --weights \
+             are for the model network, --weights-rf for network-rf"
+        )));
+    }
     let network = Recogniser::new(network, Method::default())?;
-    Ok((Box::new(network), json!({ "epochs": epochs })))
+    let chosen = json!({ "epochs": epochs });
+    Ok(match fields {
+        true => (Box::new(WithFields(network)), chosen),
+        false => (Box::new(network), chosen),
+    })
+}
+
+/// The network with receptive fields, under a name of its own.
+struct WithFields(Recogniser);
+
+impl Descriptor for WithFields {
+    fn name(&self) -> &str {
+        "predictive coding, fields"
+    }
+
+    fn describe(
+        &mut self,
+        samples: &Samples,
+        i: usize,
+        senses: Senses,
+    ) -> saccade_engine::Result<Vec<f32>> {
+        self.0.describe(samples, i, senses)
+    }
+
+    fn imagine(
+        &mut self,
+        samples: &Samples,
+        i: usize,
+        senses: Senses,
+    ) -> saccade_engine::Result<Option<Vec<f32>>> {
+        Descriptor::imagine(&mut self.0, samples, i, senses)
+    }
 }
 
 fn train(
     set: &Set,
     options: &Options,
+    fields: bool,
     told: &dyn Fn(String),
 ) -> saccade_engine::Result<PlaceNetwork> {
     let (visual, tactile) = set.train.sizes();
-    let config = Config::for_inputs(visual, tactile);
+    let mut config = Config::for_inputs(visual, tactile);
+    config.visual.fields = fields.then(|| Fields::over(VISUAL));
     let schedule = Schedule {
         epochs: options.network_epochs,
         ..Schedule::default()

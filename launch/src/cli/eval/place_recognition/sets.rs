@@ -1,11 +1,12 @@
 //! The samples of an evaluation: what is learnt, and what is asked.
 
 use super::PlaceRecognitionArgs;
-use crate::cli::{CliError, Context};
+use crate::cli::CliError;
+use crate::cli::eval::place_codes;
 use saccade_engine::models::place::Samples;
 use saccade_engine::models::place::baselines::PatchConfig;
-use saccade_nodes::place_samples::{self, Topics, VISUAL};
-use std::path::{Path, PathBuf};
+use saccade_nodes::place_samples::{Topics, VISUAL};
+use std::path::PathBuf;
 
 /// Samples of one seed.
 pub struct Set {
@@ -21,6 +22,8 @@ pub struct Set {
     pub novel: Option<Samples>,
     /// Weights of the network.
     pub weights: Option<PathBuf>,
+    /// The same of the network with receptive fields.
+    pub weights_rf: Option<PathBuf>,
 }
 
 impl Set {
@@ -45,6 +48,7 @@ pub fn read(args: &PlaceRecognitionArgs) -> Result<Vec<Set>, CliError> {
         ("--dark", &args.dark),
         ("--novel", &args.novel),
         ("--weights", &args.weights),
+        ("--weights-rf", &args.weights_rf),
     ] {
         let optional = option != "--test";
         if files.len() != sets && !(optional && files.is_empty()) {
@@ -54,7 +58,8 @@ pub fn read(args: &PlaceRecognitionArgs) -> Result<Vec<Set>, CliError> {
             )));
         }
     }
-    let at = |files: &[PathBuf], k: usize| files.get(k).map(|f| samples(f)).transpose();
+    let samples = |path: &PathBuf| place_codes::samples(path, &Topics::default());
+    let at = |files: &[PathBuf], k: usize| files.get(k).map(samples).transpose();
     let set = |k: usize| {
         let (train, test) = (&args.train[k], &args.test[k]);
         if train == test {
@@ -70,21 +75,8 @@ pub fn read(args: &PlaceRecognitionArgs) -> Result<Vec<Set>, CliError> {
             dark: at(&args.dark, k)?,
             novel: at(&args.novel, k)?,
             weights: args.weights.get(k).cloned(),
+            weights_rf: args.weights_rf.get(k).cloned(),
         })
     };
     (0..sets).map(set).collect()
-}
-
-/// The samples of a recording, at least two.
-fn samples(path: &Path) -> Result<Samples, CliError> {
-    let reading = || format!("reading {}", path.display());
-    let (samples, _) = place_samples::read(path, &Topics::default()).context(reading())?;
-    match samples.len() {
-        0 | 1 => Err(CliError::failed(format!(
-            "{}: {} samples, at least 2 are needed; record a longer way",
-            path.display(),
-            samples.len()
-        ))),
-        _ => Ok(samples),
-    }
 }
