@@ -12,6 +12,7 @@ use std::path::Path;
 
 use safetensors::SafeTensors;
 use safetensors::tensor::Dtype;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use xxhash_rust::xxh3::Xxh3;
@@ -24,6 +25,7 @@ use crate::error::{Error, Result};
 use crate::network::{Topology, Weights};
 
 const FORMAT: u32 = 1;
+const KIND: &str = "classifier";
 const DIGEST: &str = "digest";
 /// Names of the parts of a [`Weights`].
 type Names = [&'static str; 3];
@@ -123,15 +125,13 @@ impl<'a> Trainer<'a> {
         let config = self.classifier.config();
         let document = Document {
             format: FORMAT,
-            checkpoint: "classifier".to_owned(),
+            checkpoint: KIND.to_owned(),
             identity: Identity::new(self.seed, config, &self.config, fingerprint(self.samples))?,
             epochs: self.epoch(),
             batches: self.progress.batches,
             steps: self.optimizer.steps(),
         };
-        let document =
-            serde_json::to_string(&document).map_err(|e| Error::Checkpoint(e.to_string()))?;
-        sealed(self.tensors(), document)
+        sealed(self.tensors(), &document)
     }
 
     /// Writes the checkpoint to a file, whole or not at all.
@@ -181,9 +181,7 @@ impl<'a> Trainer<'a> {
         seed: u64,
         bytes: &[u8],
     ) -> Result<Self> {
-        let (file, document) = tensors::open(bytes).map_err(Error::Checkpoint)?;
-        let found = parse(&document)?;
-        check_digest(&file, &document)?;
+        let (file, found): (_, Document) = opened(bytes, KIND, FORMAT)?;
         // The order of this: parameters are told apart before they are used.
         config.validate()?;
         Identity::new(seed, config, training, fingerprint(samples))?
@@ -231,13 +229,23 @@ impl<'a> Trainer<'a> {
     }
 }
 
-fn parse(document: &str) -> Result<Document> {
-    check_kind(document, "classifier", FORMAT)?;
-    serde_json::from_str(document).map_err(|e| Error::Checkpoint(format!("metadata: {e}")))
+/// The tensors and the document of a checkpoint of such a network's training, in this
+/// format and as it was written.
+pub(super) fn opened<'a, D: DeserializeOwned>(
+    bytes: &'a [u8],
+    kind: &str,
+    format: u32,
+) -> Result<(SafeTensors<'a>, D)> {
+    let (file, document) = tensors::open(bytes).map_err(Error::Checkpoint)?;
+    check_kind(&document, kind, format)?;
+    check_digest(&file, &document)?;
+    let found = serde_json::from_str(&document);
+    let found = found.map_err(|e| Error::Checkpoint(format!("metadata: {e}")))?;
+    Ok((file, found))
 }
 
 /// Fails where a checkpoint is not one of a training of such a network, in this format.
-pub(super) fn check_kind(document: &str, kind: &str, format: u32) -> Result<()> {
+fn check_kind(document: &str, kind: &str, format: u32) -> Result<()> {
     #[derive(Deserialize)]
     struct Version {
         format: u32,
@@ -272,7 +280,9 @@ fn digest<'d>(document: &str, tensors: impl Iterator<Item = (&'d str, &'d [u8])>
 }
 
 /// The bytes of a file with these tensors, this document, and the digest of both.
-pub(super) fn sealed(mut list: Vec<Tensor>, document: String) -> Result<Vec<u8>> {
+pub(super) fn sealed(mut list: Vec<Tensor>, document: &impl Serialize) -> Result<Vec<u8>> {
+    let document = serde_json::to_string(document);
+    let document = document.map_err(|e| Error::Checkpoint(e.to_string()))?;
     let parts = list.iter().map(|(name, _, _, data)| (*name, &data[..]));
     let digest = digest(&document, parts);
     list.push((DIGEST, Dtype::U64, vec![1], digest.to_le_bytes().to_vec()));
@@ -280,7 +290,7 @@ pub(super) fn sealed(mut list: Vec<Tensor>, document: String) -> Result<Vec<u8>>
 }
 
 /// Fails where a file is not as it was written.
-pub(super) fn check_digest(file: &SafeTensors<'_>, document: &str) -> Result<()> {
+fn check_digest(file: &SafeTensors<'_>, document: &str) -> Result<()> {
     let said = tensors::bytes(file, DIGEST, Dtype::U64, &[1])?;
     let views = file.iter();
     let is = digest(document, views.map(|(name, view)| (name, view.data())));

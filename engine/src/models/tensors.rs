@@ -9,6 +9,8 @@ use std::path::Path;
 
 use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 use crate::error::{Error, Result};
 
@@ -92,6 +94,65 @@ pub(super) fn read_f32s(
 ) -> Result<Vec<f32>> {
     let (words, _) = bytes(file, name, Dtype::F32, expected)?.as_chunks::<4>();
     Ok(words.iter().map(|&b| f32::from_le_bytes(b)).collect())
+}
+
+/// The same, all of them finite.
+pub(super) fn read_finite_f32s(
+    file: &SafeTensors<'_>,
+    name: &'static str,
+    expected: &[usize],
+) -> Result<Vec<f32>> {
+    let values = read_f32s(file, name, expected)?;
+    check_finite(name, &values)?;
+    Ok(values)
+}
+
+/// Fails where a value is not finite.
+pub(super) fn check_finite(name: &str, values: &[f32]) -> Result<()> {
+    match values.iter().position(|w| !w.is_finite()) {
+        None => Ok(()),
+        Some(index) => Err(Error::NotFinite {
+            name: name.to_owned(),
+            index,
+            value: f64::from(values[index]),
+        }),
+    }
+}
+
+/// The document of a weights file of such a network in this format; other networks,
+/// checkpoints and formats are named.
+pub(super) fn weights_document<D: DeserializeOwned>(
+    document: &str,
+    network: &str,
+    format: u32,
+) -> Result<D> {
+    #[derive(Deserialize)]
+    struct Kind {
+        format: u32,
+        network: Option<serde_json::Value>,
+        checkpoint: Option<String>,
+    }
+    let bad = |e: serde_json::Error| Error::Format(format!("metadata: {e}"));
+    let kind: Kind = serde_json::from_str(document).map_err(bad)?;
+    if let Some(of) = kind.checkpoint {
+        return Err(Error::Format(format!(
+            "this is the checkpoint of a training of a {of}, no weights; finish the training"
+        )));
+    }
+    let found = kind.network.as_ref().and_then(|n| n.as_str());
+    if found != Some(network) {
+        let found = found.unwrap_or("something else");
+        return Err(Error::Format(format!(
+            "these are the weights of a network {found:?}, expected {network:?}"
+        )));
+    }
+    if kind.format != format {
+        return Err(Error::Format(format!(
+            "format version {}, this program reads version {format}",
+            kind.format
+        )));
+    }
+    serde_json::from_str(document).map_err(bad)
 }
 
 /// Reads a whole file.

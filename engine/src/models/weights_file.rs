@@ -7,17 +7,17 @@
 
 use std::path::Path;
 
-use safetensors::SafeTensors;
 use serde::{Deserialize, Serialize};
 
 use super::classifier::{Classifier, Provenance};
 use super::config::ClassifierConfig;
-use super::tensors;
+use super::tensors::{self, read_finite_f32s};
 use crate::error::{Error, Result};
 use crate::learning::feedback::Feedback;
 use crate::network::Network;
 
 const FORMAT: u32 = 1;
+const NETWORK: &str = "classifier";
 
 #[derive(Serialize, Deserialize)]
 struct Document {
@@ -30,7 +30,7 @@ struct Document {
 pub(super) fn to_bytes(classifier: &Classifier) -> Result<Vec<u8>> {
     let document = Document {
         format: FORMAT,
-        network: "classifier".to_owned(),
+        network: NETWORK.to_owned(),
         config: classifier.config().clone(),
         provenance: classifier.provenance().clone(),
     };
@@ -48,7 +48,7 @@ pub(super) fn to_bytes(classifier: &Classifier) -> Result<Vec<u8>> {
     }
     let mut list = Vec::new();
     for (name, shape, values) in all {
-        check_finite(name, values)?;
+        tensors::check_finite(name, values)?;
         list.push(tensors::f32s(name, shape, values));
     }
     tensors::serialize(&list, document).map_err(Error::Format)
@@ -64,17 +64,18 @@ pub(super) fn load(path: &Path) -> Result<Classifier> {
 
 pub(super) fn from_bytes(bytes: &[u8]) -> Result<Classifier> {
     let (file, document) = tensors::open(bytes).map_err(Error::Format)?;
-    let document = parse(&document)?;
+    let document: Document = tensors::weights_document(&document, NETWORK, FORMAT)?;
+    document.config.validate()?;
 
     // The shapes are held against the configuration before anything is allocated for it.
     let topology = document.config.topology();
     let (n, n_out) = (topology.n_rec(), topology.n_out);
-    let w_in = tensor(&file, "w_in", &[topology.n_in, n])?;
-    let w_rec = tensor(&file, "w_rec", &[n, n])?;
-    let w_out = tensor(&file, "w_out", &[n, n_out])?;
+    let w_in = read_finite_f32s(&file, "w_in", &[topology.n_in, n])?;
+    let w_rec = read_finite_f32s(&file, "w_rec", &[n, n])?;
+    let w_out = read_finite_f32s(&file, "w_out", &[n, n_out])?;
     let feedback = match document.config.feedback {
         Feedback::Symmetric => None,
-        _ => Some(tensor(&file, "feedback", &[n_out, n])?),
+        _ => Some(read_finite_f32s(&file, "feedback", &[n_out, n])?),
     };
     let mut network = Network::new(topology, &document.config.neuron);
     network.weights.w_in = w_in;
@@ -86,48 +87,6 @@ pub(super) fn from_bytes(bytes: &[u8]) -> Result<Classifier> {
         network,
         document.provenance,
     ))
-}
-
-fn parse(document: &str) -> Result<Document> {
-    #[derive(Deserialize)]
-    struct Version {
-        format: u32,
-        checkpoint: Option<String>,
-    }
-    let bad = |e: serde_json::Error| Error::Format(format!("metadata: {e}"));
-    let version: Version = serde_json::from_str(document).map_err(bad)?;
-    if let Some(network) = version.checkpoint {
-        return Err(Error::Format(format!(
-            "this is the checkpoint of a training of a {network}, no weights; finish the training"
-        )));
-    }
-    if version.format != FORMAT {
-        return Err(Error::Format(format!(
-            "format version {}, this program reads version {FORMAT}",
-            version.format
-        )));
-    }
-    let document: Document = serde_json::from_str(document).map_err(bad)?;
-    document.config.validate()?;
-    Ok(document)
-}
-
-/// The finite values of an F32 tensor of this shape.
-fn tensor(file: &SafeTensors<'_>, name: &'static str, expected: &[usize]) -> Result<Vec<f32>> {
-    let values = tensors::read_f32s(file, name, expected)?;
-    check_finite(name, &values)?;
-    Ok(values)
-}
-
-fn check_finite(name: &str, values: &[f32]) -> Result<()> {
-    match values.iter().position(|w| !w.is_finite()) {
-        None => Ok(()),
-        Some(index) => Err(Error::NotFinite {
-            name: name.to_owned(),
-            index,
-            value: f64::from(values[index]),
-        }),
-    }
 }
 
 #[cfg(test)]

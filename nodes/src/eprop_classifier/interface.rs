@@ -126,6 +126,39 @@ pub static INTERFACE: Interface = Interface {
             "s",
             "Without saccade messages: start a new interval this often; 0 waits for an onset.",
         ),
+        ParameterDecl::text(
+            "backend",
+            "cpu",
+            "Where the recurrent layer runs: `cpu`, here, or `spinnaker`, on a board.",
+        ),
+        ParameterDecl::text(
+            "board",
+            "emulated",
+            "For `spinnaker`: `emulated`, in this process; `notified`, by sPyNNaker when it starts; \
+             or the file of the board's database.",
+        ),
+        ParameterDecl::text(
+            "board_host",
+            "127.0.0.1",
+            "Address of this machine to which a board outside of this process sends.",
+        ),
+        ParameterDecl::integer(
+            "board_port",
+            19999,
+            (0, 65535),
+            "",
+            "Port on which a board's start is notified; 0 is any.",
+        ),
+        ParameterDecl::switch(
+            "board_fixed_point",
+            true,
+            "The emulated board computes as a real one: 16-bit weights, s16.15 state.",
+        ),
+        ParameterDecl::switch(
+            "board_limits",
+            true,
+            "The emulated board carries no more than a real one does.",
+        ),
     ],
     timers: &[TimerDecl {
         name: "tick",

@@ -97,6 +97,11 @@ impl Learner {
         })
     }
 
+    /// Whether labels change nothing but the readout.
+    pub(super) fn readout_only(&self) -> bool {
+        matches!(self.plastic, Plastic::Readout(_))
+    }
+
     /// Names of the network's classes, in the order of its readout.
     pub(super) fn names(&self) -> &[String] {
         &self.names

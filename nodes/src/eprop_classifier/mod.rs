@@ -4,16 +4,21 @@
 //! The network ticks once a millisecond from a saccade's onset on. Spikes that
 //! arrive are delivered at the next tick. Running decisions are published
 //! every `decision_period`, the final one after `decide_after` or when the
-//! saccade ends, whichever comes first.
+//! saccade ends, whichever comes first. With `backend` `spinnaker` the recurrent layer is on a
+//! board, whose ticks come when they come; the rest is the same.
 
+mod board;
 mod interface;
 mod learning;
+#[cfg(test)]
+mod tests;
 
 pub use interface::INTERFACE;
 
 use crate::interface::Interface;
 use crate::node::{Context, Health, Input, Level, Node, NodeError};
 use crate::parameters::Parameters;
+use board::{Board, Heard};
 use learning::{Asked, Learner};
 use saccade_engine::models::classifier::Classifier;
 use saccade_engine::models::config::ClassifierConfig;
@@ -72,7 +77,16 @@ pub fn create(parameters: &Parameters) -> Result<Box<dyn Node>, NodeError> {
         )));
     }
     let learner = Learner::new(parameters, &classifier, !weights.is_empty()).map_err(wrong)?;
+    let board = Board::new(parameters, &classifier).map_err(wrong)?;
+    if board.is_some() && !learner.readout_only() {
+        return Err(wrong(
+            "parameter 'plastic' = 'all' with backend 'spinnaker': the board's weights stay; \
+             'readout' learns here"
+                .into(),
+        ));
+    }
     Ok(Box::new(EpropClassifier {
+        board,
         probabilities: vec![0.0; config.n_out],
         inputs: config.n_in as u32,
         hidden: (config.n_lif + config.n_alif) as u32,
@@ -103,6 +117,7 @@ struct Counts {
     refused: u64,
     left: u64,
     decisions: u64,
+    spoilt: u64,
     learnt: u64,
     hidden: u64,
 }
@@ -116,6 +131,8 @@ struct Waiting {
 }
 
 struct EpropClassifier {
+    /// Where the recurrent layer is, if not here.
+    board: Option<Board>,
     classifier: Classifier,
     learner: Learner,
     probabilities: Vec<f32>,
@@ -136,14 +153,17 @@ struct EpropClassifier {
 }
 
 impl EpropClassifier {
-    fn begin(&mut self, saccade: u32, now_ns: i64) {
+    fn begin(&mut self, saccade: u32, ctx: &mut Context<'_>) {
         self.classifier.begin_interval();
         self.counts.left += self.queue.len() as u64;
         self.queue.clear();
-        self.active = true;
-        self.decided = false;
         self.saccade = saccade;
-        self.onset_ns = now_ns;
+        self.active = true;
+        if self.board.as_mut().is_some_and(|board| !board.begin()) {
+            self.spoil(ctx);
+        }
+        self.decided = false;
+        self.onset_ns = ctx.now_ns;
         self.events = 0;
         self.spikes_out = Spikes {
             population: "hidden".into(),
@@ -200,11 +220,22 @@ impl EpropClassifier {
             if self.active {
                 self.finish(ctx);
             }
-            self.begin(self.saccade + 1, ctx.now_ns);
+            self.begin(self.saccade + 1, ctx);
         }
-        if !self.active {
-            return;
+        if self.active {
+            self.deliver(ctx);
         }
+        if self.board.is_some() {
+            self.hear(ctx);
+        } else if self.active {
+            // The target was checked against the classes when it came.
+            let _ = self.classifier.tick(self.target);
+            self.ticked(ctx);
+        }
+    }
+
+    /// Gives the layer the spikes that are due.
+    fn deliver(&mut self, ctx: &mut Context<'_>) {
         self.counts.ticks += 1;
         let mut oldest_ns = i64::MAX;
         while let Some(waiting) = self
@@ -214,7 +245,10 @@ impl EpropClassifier {
         {
             oldest_ns = oldest_ns.min(waiting.origin_ns);
             // Out of range cannot be: that was checked when it came; merged ones are counted.
-            let _ = self.classifier.push_spike(waiting.input);
+            match &mut self.board {
+                Some(board) => board.push(waiting.input),
+                None => drop(self.classifier.push_spike(waiting.input)),
+            }
             self.queue.pop_front();
             self.counts.spikes += 1;
             self.events += 1;
@@ -222,8 +256,51 @@ impl EpropClassifier {
         if oldest_ns < i64::MAX {
             ctx.latency_since("packet to engine", oldest_ns);
         }
-        // The target was checked against the classes when it came.
-        let _ = self.classifier.tick(self.target);
+    }
+
+    /// Takes the ticks that have come from the board.
+    fn hear(&mut self, ctx: &mut Context<'_>) {
+        let Some(board) = &mut self.board else { return };
+        board.poll();
+        if self.active && board.trouble().is_some() {
+            return self.spoil(ctx);
+        }
+        while let Some(heard) = self.board.as_mut().and_then(Board::next) {
+            let hidden = match heard {
+                Heard::Begins(hidden) => {
+                    self.classifier.begin_interval();
+                    hidden
+                }
+                Heard::Tick(hidden) => hidden,
+            };
+            // Neurons that there are: the board's network is this one.
+            let _ = self.classifier.observe(&hidden);
+            self.ticked(ctx);
+        }
+    }
+
+    /// Gives up an interval of which the board says nothing: no decision is better than one
+    /// on half of it.
+    fn spoil(&mut self, ctx: &mut Context<'_>) {
+        self.active = false;
+        self.counts.spoilt += 1;
+        if let Some(board) = &mut self.board {
+            board.end();
+            let why = (board.trouble()).unwrap_or_else(|| "the board said nothing of it".into());
+            let text = format!("saccade {} gets no decision: {why}", self.saccade);
+            ctx.log(Level::Warn, text);
+        }
+    }
+
+    fn merged(&self) -> u64 {
+        match &self.board {
+            Some(board) => board.counts.merged,
+            None => self.classifier.merged_spikes(),
+        }
+    }
+
+    /// What is to be done after a tick of the layer.
+    fn ticked(&mut self, ctx: &mut Context<'_>) {
         self.collect_spikes(ctx.now_ns);
         let ticks = self.classifier.ticks();
         if ticks.is_multiple_of(ACTIVITY_TICKS) {
@@ -326,11 +403,17 @@ impl EpropClassifier {
         if !self.active {
             return;
         }
+        if self.board.is_some() && self.classifier.ticks() == 0 {
+            return self.spoil(ctx);
+        }
         if !self.decided {
             self.decide(true, ctx);
         }
         self.publish_spikes(ctx);
         self.active = false;
+        if let Some(board) = &mut self.board {
+            board.end();
+        }
         match self.learner.ended(&mut self.classifier, self.target) {
             Ok(n) => self.counts.learnt += n,
             Err(error) => ctx.log(Level::Error, error.to_string()),
@@ -349,6 +432,9 @@ impl EpropClassifier {
             if std::mem::take(&mut self.active) && !self.decided {
                 let text = format!("saccade {} gets no decision: a class came in", self.saccade);
                 ctx.log(Level::Warn, text);
+            }
+            if let Some(board) = &mut self.board {
+                board.end();
             }
             self.probabilities.resize(known + 1, 0.0);
             let name = &label.label;
@@ -390,7 +476,7 @@ impl Node for EpropClassifier {
             } => payload.get::<SaccadePhase>().map(|phase| {
                 self.finish(ctx);
                 if phase.moving {
-                    self.begin(phase.id, ctx.now_ns);
+                    self.begin(phase.id, ctx);
                 }
             }),
             Input::Message {
@@ -406,13 +492,30 @@ impl Node for EpropClassifier {
         }
     }
 
+    fn deactivate(&mut self, _: &mut Context<'_>) {
+        self.active = false;
+        self.counts.left += self.queue.len() as u64;
+        self.queue.clear();
+        if let Some(board) = &mut self.board {
+            board.end();
+        }
+    }
+
+    fn learns(&self) -> bool {
+        true
+    }
+
+    fn real_time_only(&self) -> bool {
+        self.board.as_ref().is_some_and(|board| !board.here)
+    }
+
     fn health(&self) -> Health {
         let c = self.counts;
-        let values: [(&str, u64); 13] = [
+        let mut values: Vec<(&str, u64)> = vec![
             ("ticks", c.ticks),
             ("input spikes delivered", c.spikes),
             ("input spikes between saccades", c.idle),
-            ("input spikes merged", self.classifier.merged_spikes()),
+            ("input spikes merged", self.merged()),
             ("input spikes dropped at a full queue", c.overflow),
             ("input spikes left at a saccade's end", c.left),
             ("input spikes refused", c.refused),
@@ -423,6 +526,8 @@ impl Node for EpropClassifier {
             ("intervals kept for rehearsal", self.learner.kept()),
             ("waiting spikes", self.queue.len() as u64),
         ];
+        let board = self.board.as_ref();
+        values.extend(board.into_iter().flat_map(|b| b.health(c.spoilt)));
         let warning = if c.wrong_size > 0 {
             Some("spikes of another population arrive".to_owned())
         } else if c.refused > 0 {
@@ -433,11 +538,13 @@ impl Node for EpropClassifier {
         } else if c.overflow > 0 {
             Some(format!("{} spikes were dropped", c.overflow))
         } else {
-            None
+            board.and_then(Board::trouble)
         };
         Health {
             warning,
-            values: values.map(|(k, v)| (k.to_owned(), v.to_string())).to_vec(),
+            values: (values.into_iter())
+                .map(|(k, v)| (k.to_owned(), v.to_string()))
+                .collect(),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The backend against the emulated board: packet by packet, with no clock, and over UDP.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -52,57 +53,27 @@ fn on_cpu(interval: u32) -> (Vec<Vec<u32>>, Vec<f32>) {
     (hidden, classifier.readout().to_vec())
 }
 
-fn host() -> SocketAddr {
-    "127.0.0.1:5000".parse().expect("an address")
+fn pair(settings: BoardSettings, pace: Pace, hold: u32) -> EmulatedBoard {
+    let program = ClassifierProgram::new(classifier());
+    let board = EmulatedBoard::new(program, pace, hold, settings).expect("fits");
+    assert!(board.link.is_answered());
+    board
 }
 
-/// A board and a link to it, with nothing between.
-struct Pair {
-    board: Board,
-    link: Link,
-    now_us: u64,
-}
-
-impl Pair {
-    fn new(settings: BoardSettings, pace: Pace, hold: u32) -> Self {
-        let program = Box::new(ClassifierProgram::new(classifier()));
-        let mut board = Board::new(program, Ipv4Addr::LOCALHOST, 1000, settings).expect("fits");
-        let mut link = Link::new(board.map(), N_IN, N_REC, pace, hold).expect("the same network");
-        let ask = link.ask();
-        assert!(!link.is_answered());
-        board.receive(&ask, host(), &mut |answer, to| {
-            assert_eq!(to, host());
-            link.receive(answer, 0);
-        });
-        assert!(link.is_answered());
-        board.run(true);
-        Self {
-            board,
-            link,
-            now_us: 0,
-        }
-    }
-
-    /// A millisecond: what waits goes to the board, it ticks, its ticks come back.
+impl EmulatedBoard {
+    /// A millisecond, and the ticks that came in it.
     fn step(&mut self) -> Vec<BoardTick> {
-        self.now_us += 1000;
-        let (board, link) = (&mut self.board, &mut self.link);
-        link.flush(self.now_us, &mut |datagram| {
-            board.receive(datagram, host(), &mut |_, _| panic!("no answer"));
-        });
-        board.tick(&mut |packet, _| {
-            link.receive(packet, self.now_us);
-        });
-        std::iter::from_fn(|| link.next_tick()).collect()
+        self.poll();
+        std::iter::from_fn(|| self.next_tick()).collect()
     }
 
     /// An interval sent as it happens: its ticks, from the one in which it began.
     fn interval(&mut self, interval: u32) -> Vec<BoardTick> {
-        assert!(self.link.control(true, None));
+        assert!(self.control(true, None));
         let mut ticks = Vec::new();
         for tick in 0..TICKS {
             for input in inputs(interval, tick) {
-                self.link.push(input, None).expect("an input");
+                self.push(input, None).expect("an input");
             }
             ticks.extend(self.step());
         }
@@ -117,7 +88,7 @@ impl Pair {
 #[test]
 fn the_board_fires_as_the_cpu_tick_for_tick() {
     for timed in [false, true] {
-        let mut pair = Pair::new(BoardSettings::default(), Pace::UNLIMITED, 1);
+        let mut pair = pair(BoardSettings::default(), Pace::UNLIMITED, 1);
         for interval in 0..3 {
             let ticks = if timed {
                 // All at once, with the ticks they are for.
@@ -162,7 +133,7 @@ fn injection_keeps_to_the_limits_of_a_board() {
         limits: Some(Limits::REAL),
         ..BoardSettings::default()
     };
-    let mut pair = Pair::new(settings, Pace::REAL, 1);
+    let mut pair = pair(settings, Pace::REAL, 1);
     pair.link.control(true, None);
     let mut sent = 0_u64;
     for tick in 0..100_u32 {
@@ -191,13 +162,14 @@ fn a_bad_network_is_counted_and_survived() {
         lost: 0.01,
         duplicated: 0.02,
         reordered: 0.02,
+        ..Faults::default()
     };
     let settings = BoardSettings {
         faults,
         seed: 3,
         ..BoardSettings::default()
     };
-    let mut pair = Pair::new(settings, Pace::UNLIMITED, 3);
+    let mut pair = pair(settings, Pace::UNLIMITED, 3);
     let mut ticks = 0;
     for interval in 0..10 {
         ticks += pair.interval(interval).len();
@@ -218,6 +190,56 @@ fn a_bad_network_is_counted_and_survived() {
     pair.link.receive(&[1, 0x38, 0], 0);
     pair.link.receive(&[10, 0x40], 0);
     assert_eq!(pair.link.counts().malformed, 2);
+}
+
+/// Packets that take five ticks each way, and a network over ten cores, with gaps between
+/// their keys: the same spikes, later.
+#[test]
+fn a_slow_line_and_many_cores_change_no_spike() {
+    let settings = BoardSettings {
+        limits: Some(Limits {
+            neurons_per_core: 6,
+            ..Limits::REAL
+        }),
+        faults: Faults {
+            delay_ticks: 5,
+            ..Faults::default()
+        },
+        ..BoardSettings::default()
+    };
+    let mut pair = pair(settings, Pace::UNLIMITED, 1);
+    let hidden = &pair.board.map().populations[2];
+    assert_eq!((hidden.keys[5] & 0xFF, hidden.keys[6] & 0xFF), (5, 8));
+    let mut ticks = pair.interval(3);
+    ticks.extend((0..10).flat_map(|_| pair.step()));
+    let (expected, _) = on_cpu(3);
+    let fired = ticks.iter().map(|t| &t.hidden).take(expected.len());
+    assert!(fired.eq(expected.iter()));
+    // A tick is handed on one tick after the next one, which came five later.
+    assert_eq!(ticks[0].tick, 6);
+    assert_eq!(pair.counts().link.ticks.incomplete, 0);
+}
+
+/// Boards hold eight neurons a core where these learn by e-prop there: a large network does
+/// not fit, and the text says so.
+#[test]
+fn a_network_too_large_for_a_board_is_refused() {
+    let config = ClassifierConfig {
+        n_in: 4,
+        n_lif: 6200,
+        n_alif: 0,
+        ..ClassifierConfig::default()
+    };
+    let large = || ClassifierProgram::new(Classifier::new(config.clone(), 7).expect("a network"));
+    let settings = |limits| BoardSettings {
+        limits: Some(limits),
+        ..BoardSettings::default()
+    };
+    let new = |limits| EmulatedBoard::new(large(), Pace::REAL, 1, settings(limits)).map(|_| ());
+    let error = new(Limits::EPROP).expect_err("777 cores").to_string();
+    let said = ["'hidden'", "6200", "777 cores", "768"];
+    assert!(said.iter().all(|s| error.contains(s)), "{error}");
+    new(Limits::REAL).expect("27 cores");
 }
 
 #[test]

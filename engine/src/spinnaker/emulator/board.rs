@@ -22,6 +22,8 @@ const FIRST_CORE: u8 = 3;
 const MAX_POPULATIONS: usize = 14;
 /// Atoms whose keys a prefix of 16 bits tells apart.
 const MAX_ATOMS: usize = 1 << 16;
+/// Cores of a board of 48 chips that are left to networks.
+const CORES: usize = 48 * 16;
 /// The IP tag of live output.
 const TAG: u8 = 1;
 /// Events that may wait for their tick.
@@ -34,6 +36,8 @@ pub struct Limits {
     pub bytes_per_tick: usize,
     /// Keys that the gatherer takes in a tick.
     pub fifo: usize,
+    /// Neurons that a core holds.
+    pub neurons_per_core: usize,
 }
 
 impl Limits {
@@ -41,6 +45,13 @@ impl Limits {
     pub const REAL: Limits = Limits {
         bytes_per_tick: 2820,
         fifo: FIFO,
+        neurons_per_core: 256,
+    };
+
+    /// The same where every neuron learns by e-prop on the board.
+    pub const EPROP: Limits = Limits {
+        neurons_per_core: 8,
+        ..Self::REAL
     };
 }
 
@@ -139,7 +150,7 @@ impl Board {
         settings: BoardSettings,
     ) -> Result<Self> {
         let specs = program.populations();
-        let populations = place(&specs)?;
+        let populations = place(&specs, settings.limits)?;
         let rates = specs.iter().map(|spec| match spec.role {
             Role::Poisson => vec![0.0; spec.atoms],
             _ => Vec::new(),
@@ -229,12 +240,15 @@ impl Board {
         let Some(mut line) = self.line_in.take() else {
             return self.inject(&header, body);
         };
-        line.pass(datagram, &mut |datagram| {
-            if let Ok((header, body)) = SdpHeader::parse(datagram) {
-                self.inject(&header, body);
-            }
-        });
+        line.pass(self.now, datagram, &mut |datagram| self.take(datagram));
         self.line_in = Some(line);
+    }
+
+    /// Takes a datagram that a bad line has let through.
+    fn take(&mut self, datagram: &[u8]) {
+        if let Ok((header, body)) = SdpHeader::parse(datagram) {
+            self.inject(&header, body);
+        }
     }
 
     /// Whether the Ethernet has room for a packet of this length in this tick.
@@ -337,6 +351,10 @@ impl Board {
         if !self.running {
             return;
         }
+        if let Some(mut line) = self.line_in.take() {
+            line.arrive(self.now, &mut |datagram| self.take(datagram));
+            self.line_in = Some(line);
+        }
         self.now = self.now.wrapping_add(1);
         self.counts.ticks += 1;
         if let Some(due) = self.timed.remove(&self.now) {
@@ -378,7 +396,8 @@ impl Board {
         let listener = self.tags[usize::from(TAG)];
         let limit = self.settings.limits.map(|l| l.bytes_per_tick);
         let (counts, bytes, line) = (&mut self.counts, &mut self.bytes, &mut self.line_out);
-        self.gatherer.flush(self.now, |packet, keys| {
+        let now = self.now;
+        self.gatherer.flush(now, |packet, keys| {
             let Some(to) = listener else {
                 counts.nobody_listens += keys as u64;
                 return;
@@ -391,41 +410,68 @@ impl Board {
             counts.events_out += keys as u64;
             counts.packets_out += 1;
             match line {
-                Some(line) => line.pass(packet, &mut |packet| send(packet, to)),
+                Some(line) => line.pass(now, packet, &mut |packet| send(packet, to)),
                 None => send(packet, to),
             }
         });
+        if let (Some(line), Some(to)) = (line, listener) {
+            line.arrive(now, &mut |packet| send(packet, to));
+        }
     }
 }
 
 /// Puts populations on cores and gives them keys; the controls of Poisson sources come last.
-fn place(specs: &[Spec]) -> Result<Vec<Population>> {
+fn place(specs: &[Spec], limits: Option<Limits>) -> Result<Vec<Population>> {
     let controls = specs.iter().filter(|s| s.role == Role::Poisson);
-    let controls = controls.map(|s| (format!("{}_control", s.label), s.atoms, false));
-    let all = specs
-        .iter()
-        .map(|s| (s.label.to_owned(), s.atoms, s.role != Role::Input));
+    let controls = controls.map(|s| (format!("{}_control", s.label), s.atoms, Role::Input));
+    let all = specs.iter().map(|s| (s.label.to_owned(), s.atoms, s.role));
     let mut populations = Vec::new();
-    for (i, (label, atoms, live)) in all.chain(controls).enumerate() {
+    let mut cores = 0;
+    for (i, (label, atoms, role)) in all.chain(controls).enumerate() {
+        // Injectors hold no neurons.
+        let per_core = match role {
+            Role::Output => limits.map_or(MAX_ATOMS, |l| l.neurons_per_core),
+            Role::Input | Role::Echo | Role::Poisson => MAX_ATOMS,
+        };
+        cores += atoms.div_ceil(per_core);
+        let base = (i as u32 + 1) << 16;
+        let keys = keys(base, atoms, per_core);
         let what = if i >= MAX_POPULATIONS {
             format!("a chip has cores for {MAX_POPULATIONS} populations; give it fewer")
-        } else if atoms > MAX_ATOMS {
-            format!("{atoms} atoms, a key tells {MAX_ATOMS} apart; use a smaller network")
+        } else if keys.last().is_some_and(|&key| key >> 16 != i as u32 + 1) {
+            format!(
+                "{atoms} atoms, {per_core} a core, have more than the {MAX_ATOMS} keys that are \
+                 told apart; use a smaller network"
+            )
+        } else if limits.is_some() && cores > CORES {
+            format!(
+                "with its {atoms} atoms, {per_core} a core, the network needs {cores} cores, a \
+                 board has {CORES}; use a smaller network, or more boards"
+            )
         } else {
-            let base = (i as u32 + 1) << 16;
+            let core = Core {
+                x: 0,
+                y: 0,
+                p: FIRST_CORE + i as u8,
+            };
             populations.push(Population {
                 label,
-                core: Core {
-                    x: 0,
-                    y: 0,
-                    p: FIRST_CORE + i as u8,
-                },
-                keys: (base..base + atoms as u32).collect(),
-                live,
+                core,
+                keys,
+                live: role != Role::Input,
             });
             continue;
         };
         return Err(SpinnakerError::Population { label, what });
     }
     Ok(populations)
+}
+
+/// Keys of a population's atoms. Each core has a block of its own, whose size is a power of
+/// two, as the tool chain gives them out: where cores are not full, keys have gaps.
+fn keys(base: u32, atoms: usize, per_core: usize) -> Vec<u32> {
+    let block = per_core.next_power_of_two();
+    (0..atoms)
+        .map(|atom| base + (atom / per_core * block + atom % per_core) as u32)
+        .collect()
 }

@@ -83,6 +83,13 @@ impl ClassifierProgram {
     }
 }
 
+impl ClassifierProgram {
+    /// Inputs and recurrent neurons of the network.
+    pub(crate) fn size(&self) -> (usize, usize) {
+        (self.specs[0].atoms, self.specs[2].atoms)
+    }
+}
+
 impl Layer {
     fn begin(&mut self) {
         match self {

@@ -1,9 +1,11 @@
 //! What a network may do to packets.
 
+use std::collections::VecDeque;
+
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-/// Shares of packets that something happens to, 0 to 1.
+/// What happens to packets: shares of them, 0 to 1, and a delay of all.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Faults {
     /// Lost.
@@ -12,6 +14,8 @@ pub struct Faults {
     pub duplicated: f64,
     /// Delivered after the next one.
     pub reordered: f64,
+    /// Ticks of the board that every packet takes longer.
+    pub delay_ticks: u32,
 }
 
 /// How many packets something has happened to.
@@ -31,6 +35,8 @@ pub struct BadLine {
     faults: Faults,
     rng: ChaCha8Rng,
     held: Option<Vec<u8>>,
+    /// Packets under way, and when they come.
+    delayed: VecDeque<(u32, Vec<u8>)>,
     /// What it has done.
     pub counts: FaultCounts,
 }
@@ -42,17 +48,19 @@ impl BadLine {
             faults,
             rng: ChaCha8Rng::seed_from_u64(seed),
             held: None,
+            delayed: VecDeque::new(),
             counts: FaultCounts::default(),
         }
     }
 
-    /// Puts a packet on the line; `deliver` is given what comes out.
-    pub fn pass(&mut self, packet: &[u8], deliver: &mut dyn FnMut(&[u8])) {
+    /// Puts a packet on the line in tick `now`; `deliver` is given what comes out at once.
+    pub fn pass(&mut self, now: u32, packet: &[u8], deliver: &mut dyn FnMut(&[u8])) {
         let draw: f64 = self.rng.random();
         let Faults {
             lost,
             duplicated,
             reordered,
+            ..
         } = self.faults;
         if draw < lost {
             self.counts.lost += 1;
@@ -63,13 +71,29 @@ impl BadLine {
             self.held = Some(packet.to_vec());
             return;
         }
-        deliver(packet);
+        self.carry(now, packet, deliver);
         if draw < lost + duplicated {
             self.counts.duplicated += 1;
-            deliver(packet);
+            self.carry(now, packet, deliver);
         }
         if let Some(held) = self.held.take() {
-            deliver(&held);
+            self.carry(now, &held, deliver);
+        }
+    }
+
+    fn carry(&mut self, now: u32, packet: &[u8], deliver: &mut dyn FnMut(&[u8])) {
+        match self.faults.delay_ticks {
+            0 => deliver(packet),
+            ticks => (self.delayed).push_back((now.saturating_add(ticks), packet.to_vec())),
+        }
+    }
+
+    /// Delivers what has been under way long enough in tick `now`.
+    pub fn arrive(&mut self, now: u32, deliver: &mut dyn FnMut(&[u8])) {
+        while self.delayed.front().is_some_and(|(due, _)| *due <= now) {
+            if let Some((_, packet)) = self.delayed.pop_front() {
+                deliver(&packet);
+            }
         }
     }
 }

@@ -165,6 +165,7 @@ impl Emulator {
     pub fn run(mut self, control: &Control) -> Report {
         let tick = Duration::from_micros(self.config.tick_us.into());
         let mut phase = Phase::Announcing;
+        socket::punctual();
         self.notifier.announce();
         let mut next = Instant::now();
         while !control.stop.load(Ordering::Relaxed) {

@@ -184,6 +184,7 @@ fn faults_of_the_network_are_counted() {
         lost: 0.1,
         duplicated: 0.1,
         reordered: 0.1,
+        ..Faults::default()
     };
     let settings = BoardSettings {
         faults,

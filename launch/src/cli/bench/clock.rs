@@ -15,6 +15,12 @@ pub(in crate::cli) fn timed(work: impl FnOnce()) -> f64 {
     cpu_s() - start
 }
 
+/// CPU seconds of all threads of this process so far.
+pub(in crate::cli) fn process_cpu_s() -> f64 {
+    let now = clock_gettime(ClockId::ProcessCPUTime);
+    now.tv_sec as f64 + now.tv_nsec as f64 * 1e-9
+}
+
 /// The median; 0 of nothing.
 pub(super) fn median(values: &[f64]) -> f64 {
     let mut sorted = values.to_vec();

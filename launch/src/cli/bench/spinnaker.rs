@@ -138,6 +138,7 @@ fn print(m: &Measured, json: bool) -> Result<(), CliError> {
 type Trips = (Client, u64, f64, u64, Vec<Duration>);
 
 fn measure(args: &SpinnakerArgs) -> Result<Trips, CliError> {
+    socket::punctual();
     let mut client = Client::new(args.address)?;
     let mut trips = Vec::with_capacity(args.trips as usize);
     for i in 0..args.trips {

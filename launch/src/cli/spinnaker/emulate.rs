@@ -1,10 +1,10 @@
 //! `saccade spinnaker emulate`: a board on this machine.
 
+use super::board_args::BoardArgs;
 use crate::cli::{CliError, CliResult, Context, Exit, print_json, print_line, stop};
 use saccade_engine::models::classifier::Classifier;
 use saccade_engine::spinnaker::emulator::{
-    BoardSettings, ClassifierProgram, Control, Emulator, EmulatorConfig, Faults, Limits, Program,
-    Relay, Report,
+    Control, Emulator, EmulatorConfig, Program, Relay, Report,
 };
 use serde_json::Value;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -48,27 +48,11 @@ pub struct EmulateArgs {
     /// Length of a pause in milliseconds
     #[arg(long, value_name = "MS", default_value_t = 500)]
     pause_ms: u64,
-    /// Carry and hold no more than a real board does
-    #[arg(long)]
-    real_limits: bool,
-    /// Compute a classifier in fixed point (16-bit weights, s16.15 state)
-    #[arg(long)]
-    fixed: bool,
-    /// Share of packets that are lost, either way
-    #[arg(long, value_name = "SHARE", default_value_t = 0.0)]
-    lose: f64,
-    /// Share of packets that come twice
-    #[arg(long, value_name = "SHARE", default_value_t = 0.0)]
-    duplicate: f64,
-    /// Share of packets that come after the next one
-    #[arg(long, value_name = "SHARE", default_value_t = 0.0)]
-    reorder: f64,
     /// Address that may talk to the board; may be repeated (whoever is on this machine)
     #[arg(long, value_name = "IP")]
     allow: Vec<IpAddr>,
-    /// Seed of Poisson sources and faults
-    #[arg(long, default_value_t = 1)]
-    seed: u64,
+    #[command(flatten)]
+    emulated: BoardArgs,
     /// One JSON document on stdout
     #[arg(long)]
     json: bool,
@@ -81,7 +65,7 @@ pub struct EmulateArgs {
 pub fn run(args: &EmulateArgs) -> CliResult {
     let config = config(args)?;
     let database = config.database.display().to_string();
-    let emulator = Emulator::new(config, program(&args.network, args.fixed)?)?;
+    let emulator = Emulator::new(config, program(&args.network, &args.emulated)?)?;
     let address = args.address;
     eprintln!("board at {address}:17893, database {database}");
     if !args.at_once {
@@ -112,18 +96,6 @@ fn join(addresses: &[SocketAddr]) -> String {
 }
 
 fn config(args: &EmulateArgs) -> Result<EmulatorConfig, CliError> {
-    let shares = [
-        ("--lose", args.lose),
-        ("--duplicate", args.duplicate),
-        ("--reorder", args.reorder),
-    ];
-    for (name, share) in shares {
-        if !(0.0..=0.5).contains(&share) {
-            return Err(CliError::usage(format!(
-                "{name} {share} is outside of 0..=0.5"
-            )));
-        }
-    }
     let name = format!("saccade_board_{}.sqlite3", args.address);
     let default = || std::env::temp_dir().join(name);
     let database = args.database.clone().unwrap_or_else(default);
@@ -139,23 +111,14 @@ fn config(args: &EmulateArgs) -> Result<EmulatorConfig, CliError> {
         cycles: args.cycles,
         run_ticks: args.run_ticks,
         pause: Duration::from_millis(args.pause_ms),
-        board: BoardSettings {
-            limits: args.real_limits.then_some(Limits::REAL),
-            faults: Faults {
-                lost: args.lose,
-                duplicated: args.duplicate,
-                reordered: args.reorder,
-            },
-            allowed: args.allow.clone(),
-            seed: args.seed,
-        },
+        board: args.emulated.settings(args.allow.clone())?,
         ..EmulatorConfig::new(database)
     })
 }
 
-fn program(network: &str, fixed: bool) -> Result<Box<dyn Program>, CliError> {
+fn program(network: &str, emulated: &BoardArgs) -> Result<Box<dyn Program>, CliError> {
     if network == "relay" {
-        if fixed {
+        if emulated.fixed {
             return Err(CliError::usage(
                 "--fixed is for classifiers, `relay` computes nothing",
             ));
@@ -167,10 +130,8 @@ fn program(network: &str, fixed: bool) -> Result<Box<dyn Program>, CliError> {
     }
     let doing = || format!("loading {network} (weights of a classifier, or `relay`)");
     let classifier = Classifier::load(Path::new(network)).context(doing())?;
-    Ok(Box::new(match fixed {
-        true => ClassifierProgram::fixed(classifier).context("converting to fixed point")?,
-        false => ClassifierProgram::new(classifier),
-    }))
+    let program = emulated.program(classifier);
+    Ok(Box::new(program.context("converting to fixed point")?))
 }
 
 /// Events, spikes and packets that were lost, whatever the reason; what a bad line was asked

@@ -1,9 +1,10 @@
 //! `saccade spinnaker eval`: a data set through a board, beside the same in this process.
 
+use super::board_args::BoardArgs;
 use crate::cli::eval::weights_on;
 use crate::cli::{CliError, CliResult, Context, Exit, print_json, print_line};
 use saccade_engine::backends::spinnaker_live::{
-    BoardTick, LiveConfig, LiveCounts, Pace, SpinnakerLive, State,
+    BoardTick, EmulatedBoard, LiveBoard, LiveConfig, LiveCounts, Pace, SpinnakerLive, State,
 };
 use saccade_engine::models::classifier::Classifier;
 use saccade_engine::models::sample::Sample;
@@ -22,6 +23,8 @@ const ATTEMPTS: u32 = 5;
 const MS: Duration = Duration::from_millis(1);
 /// How much later than it should a sample may end, before it counts as lost.
 const OVERDUE: Duration = Duration::from_secs(2);
+/// The same where a poll is a tick.
+const OVERDUE_POLLS: u32 = 2000;
 
 /// Arguments of `saccade spinnaker eval`.
 #[derive(Debug, clap::Args)]
@@ -48,6 +51,11 @@ pub struct EvalArgs {
     /// Address to listen on
     #[arg(long, value_name = "IPV4", default_value_t = Ipv4Addr::LOCALHOST)]
     local: Ipv4Addr,
+    /// Take an emulated board in this process
+    #[arg(long, conflicts_with = "database")]
+    in_process: bool,
+    #[command(flatten)]
+    emulated: BoardArgs,
     /// Send spikes ahead, with the tick that they are for
     #[arg(long)]
     ahead: bool,
@@ -69,8 +77,12 @@ pub struct EvalArgs {
 struct Outcome {
     class: usize,
     hidden: Vec<Vec<u32>>,
-    /// From the end of the interval to the decision; unknown where it was sent ahead.
+    /// From the end of the interval to the decision; 0 where that is unknown: it was sent
+    /// ahead, or the board is in this process.
     latency: Duration,
+    /// Polls from the end of the interval to the decision: ticks, where the board is in this
+    /// process.
+    polls: u32,
 }
 
 /// Both side by side.
@@ -83,6 +95,8 @@ struct Compared {
     equal_spikes: f64,
     latency_ms_cpu: [f64; 2],
     latency_ms_board: [f64; 2],
+    /// Of a board in this process, at most.
+    latency_ticks_board: Option<u32>,
     tried_again: u32,
     drift_ppm: f64,
     counts: LiveCounts,
@@ -98,18 +112,8 @@ pub fn run(args: &EvalArgs) -> CliResult {
     if data.samples.is_empty() {
         return Err(CliError::usage("--samples 0 leaves nothing to be done"));
     }
-    let config = classifier.config();
-    let mut live = SpinnakerLive::new(LiveConfig {
-        local: args.local,
-        notify_port: args.database.is_none().then_some(args.notify_port),
-        database: args.database.clone(),
-        n_in: config.n_in,
-        n_rec: config.n_lif + config.n_alif,
-        pace: Pace::REAL,
-        hold: 1,
-    })
-    .context("looking for the board")?;
-    let compared = compare(&mut live, classifier, &data.samples, args)?;
+    let mut live = live(args, &classifier)?;
+    let compared = compare(live.as_mut(), classifier, &data.samples, args)?;
     print(&compared, args)?;
     let lost = compared.counts.link.out.dropped + compared.counts.link.ticks.incomplete;
     Ok(if lost == 0 {
@@ -119,8 +123,35 @@ pub fn run(args: &EvalArgs) -> CliResult {
     })
 }
 
+fn live(args: &EvalArgs, classifier: &Classifier) -> Result<Box<dyn LiveBoard>, CliError> {
+    let hold = args.emulated.hold();
+    if args.in_process {
+        let program = (args.emulated.program(classifier.clone())).context("the board's network")?;
+        let settings = args.emulated.settings(Vec::new())?;
+        let board = EmulatedBoard::new(program, Pace::REAL, hold, settings);
+        return Ok(Box::new(board.context("emulating the board")?));
+    }
+    if args.emulated != BoardArgs::default() {
+        return Err(CliError::usage(
+            "how an emulated board behaves is said where it is: here with --in-process, or to \
+             `saccade spinnaker emulate`",
+        ));
+    }
+    let config = classifier.config();
+    let live = SpinnakerLive::new(LiveConfig {
+        local: args.local,
+        notify_port: args.database.is_none().then_some(args.notify_port),
+        database: args.database.clone(),
+        n_in: config.n_in,
+        n_rec: config.n_lif + config.n_alif,
+        pace: Pace::REAL,
+        hold,
+    });
+    Ok(Box::new(live.context("looking for the board")?))
+}
+
 fn compare(
-    live: &mut SpinnakerLive,
+    live: &mut dyn LiveBoard,
     mut classifier: Classifier,
     samples: &[Sample],
     args: &EvalArgs,
@@ -140,7 +171,7 @@ fn compare(
         for attempt in 0..ATTEMPTS {
             c.tried_again += u32::from(attempt > 0);
             wait_for(live, Duration::from_secs(args.patience))?;
-            board = on_board(live, &mut classifier, &log, args.ahead)?;
+            board = on_board(live, &mut classifier, &log, args)?;
             if board.is_some() {
                 break;
             }
@@ -156,10 +187,13 @@ fn compare(
         c.equal_spikes += of(cpu.hidden == board.hidden);
         cpu_latency.push(cpu.latency);
         board_latency.push(board.latency);
+        if args.in_process && !args.ahead {
+            c.latency_ticks_board = c.latency_ticks_board.max(Some(board.polls));
+        }
     }
     c.latency_ms_cpu = median_and_p99(cpu_latency);
     c.latency_ms_board = median_and_p99(board_latency);
-    c.drift_ppm = live.clock().map_or(0.0, |clock| clock.drift_ppm());
+    c.drift_ppm = live.drift_ppm();
     c.counts = live.counts();
     Ok(c)
 }
@@ -181,11 +215,12 @@ fn on_cpu(classifier: &mut Classifier, log: &SpikeLog) -> Result<Outcome, CliErr
         class: classifier.decision().class,
         hidden,
         latency,
+        polls: 0,
     })
 }
 
 /// Waits until the board's ticks come.
-fn wait_for(live: &mut SpinnakerLive, patience: Duration) -> Result<(), CliError> {
+fn wait_for(live: &mut dyn LiveBoard, patience: Duration) -> Result<(), CliError> {
     let begun = Instant::now();
     while live.state() != State::Running {
         live.poll();
@@ -203,14 +238,14 @@ fn wait_for(live: &mut SpinnakerLive, patience: Duration) -> Result<(), CliError
 
 /// A sample through the board; `None` where it vanished, or the sample came too late.
 fn on_board(
-    live: &mut SpinnakerLive,
+    live: &mut dyn LiveBoard,
     classifier: &mut Classifier,
     log: &SpikeLog,
-    ahead: bool,
+    args: &EvalArgs,
 ) -> Result<Option<Outcome>, CliError> {
     let mut ticks = Ticks::default();
     let onset = Instant::now();
-    let start = if ahead {
+    let start = if args.ahead {
         let Some(start) = send_ahead(live, log)? else {
             return Ok(None);
         };
@@ -222,19 +257,21 @@ fn on_board(
                 live.push(input, None)?;
             }
             let due = onset + (s as u32 + 1) * MS;
-            while Instant::now() < due {
-                live.poll();
-                ticks.take(live);
-                live.wait(due.saturating_duration_since(Instant::now()));
-            }
+            live.poll_until(due);
+            ticks.take(live);
         }
         None
     };
     let sent = Instant::now();
+    let mut polls = 0;
     while ticks.0.len() < log.ticks() {
         live.poll();
+        polls += 1;
         ticks.take(live);
-        let overdue = sent.elapsed() > log.ticks() as u32 * MS + OVERDUE;
+        let overdue = match args.in_process {
+            true => polls > OVERDUE_POLLS + log.ticks() as u32,
+            false => sent.elapsed() > log.ticks() as u32 * MS + OVERDUE,
+        };
         let missed = start.is_some_and(|start| ticks.missed(start));
         if overdue || missed || live.state() != State::Running {
             return Ok(None);
@@ -242,6 +279,7 @@ fn on_board(
         live.wait(MS);
     }
     let latency = match start {
+        None if args.in_process => Duration::ZERO,
         None => onset.elapsed().saturating_sub(log.ticks() as u32 * MS),
         Some(_) => Duration::ZERO,
     };
@@ -256,11 +294,12 @@ fn on_board(
         class: classifier.decision().class,
         hidden: ticks.0.into_iter().map(|t| t.hidden).collect(),
         latency,
+        polls,
     }))
 }
 
 /// Sends all of a sample with the ticks that it is for; the first of them.
-fn send_ahead(live: &mut SpinnakerLive, log: &SpikeLog) -> Result<Option<u32>, CliError> {
+fn send_ahead(live: &mut dyn LiveBoard, log: &SpikeLog) -> Result<Option<u32>, CliError> {
     let begun = Instant::now();
     let mut now = None;
     while now.is_none() {
@@ -293,11 +332,17 @@ fn send_ahead(live: &mut SpinnakerLive, log: &SpikeLog) -> Result<Option<u32>, C
 struct Ticks(Vec<BoardTick>);
 
 impl Ticks {
-    fn take(&mut self, live: &mut SpinnakerLive) {
+    fn take(&mut self, live: &mut dyn LiveBoard) {
         while let Some(tick) = live.next_tick() {
             if tick.begins {
                 self.0.clear();
             }
+            // What was lost on the way counts as silence, in its time.
+            let next = self.0.last().map_or(tick.tick, |last| last.tick + 1);
+            self.0.extend((next..tick.tick).map(|tick| BoardTick {
+                tick,
+                ..BoardTick::default()
+            }));
             if tick.begins || !self.0.is_empty() {
                 self.0.push(tick);
             }
@@ -340,7 +385,11 @@ fn print(c: &Compared, args: &EvalArgs) -> Result<(), CliError> {
         "equal spikes         {}   every tick of the sample",
         percent(c.equal_spikes)
     ))?;
-    if !args.ahead {
+    if let Some(ticks) = c.latency_ticks_board {
+        print_line(format!(
+            "decision after       at most {ticks} ticks of the board"
+        ))?;
+    } else if !args.ahead {
         print_line(format!(
             "decision after       {cpu:.3} ms in process, {board:.3} ms on board (p99 {cpu99:.3}, {board99:.3})"
         ))?;

@@ -1,5 +1,6 @@
 //! `saccade spinnaker`: SpiNNaker boards.
 
+mod board_args;
 mod emulate;
 mod eval;
 
