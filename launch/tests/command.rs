@@ -7,6 +7,7 @@ fn saccade(folder: &Path, args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_saccade"))
         .args(args)
         .current_dir(folder)
+        .env_remove("AMENT_PREFIX_PATH")
         .output()
         .expect("the command starts")
 }
@@ -83,7 +84,7 @@ fn a_failure_is_status_1_names_the_place_and_leaves_nothing() {
         ("<launch/>", "nothing to run"),
         (
             "<launch>\n<node pkg=\"rviz2\" exec=\"rviz2\"/></launch>",
-            "a.launch.xml:2: node 'rviz2' is in package 'rviz2'",
+            "a.launch.xml:2: package 'rviz2', executable 'rviz2': AMENT_PREFIX_PATH is not set",
         ),
         (
             "<launch>\n<node pkg=\"saccade_nodes\" exec=\"nobody\"/></launch>",

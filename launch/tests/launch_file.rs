@@ -1,7 +1,7 @@
 //! The launch format, case by case: what evaluates to what, and what is
 //! refused with which words.
 
-use saccade_launch::launch_file::{Launch, arguments, load};
+use saccade_launch::launch_file::{Launch, Output, arguments, load};
 use std::path::Path;
 
 fn pairs(list: &[(&str, &str)]) -> Vec<(String, String)> {
@@ -173,18 +173,26 @@ fn a_node_collects_what_is_said_about_it() {
     let yaml = "/**: {ros__parameters: {rate: 10}}\n/left/cam: {ros__parameters: {gain: 2.5}}\n";
     let text = "<launch>\n<push_ros_namespace namespace=\"left\"/>\n\
          <set_parameter name=\"global\" value=\"1\"/>\n<set_remap from=\"g\" to=\"/g\"/>\n\
-         <node pkg=\"p\" exec=\"e\" name=\"cam\" output=\"screen\" respawn=\"true\"\n\
+         <node pkg=\"saccade_nodes\" exec=\"e\" name=\"cam\" output=\"screen\" respawn=\"true\"\n\
          args=\"--ros-args -p last:=9 -r x:=/y\">\n\
          <param from=\"$(dirname)/p.yaml\"/><param name=\"rate\" value=\"20\" type=\"int\"/>\n\
          <param name=\"deep\"><param name=\"er\" value=\"z\"/></param>\n\
          <remap from=\"a\" to=\"/b\"/><env name=\"E\" value=\"1\"/>\n</node></launch>";
-    let launch = load_files(&[("a.xml", text), ("p.yaml", yaml)], &[]).expect("valid");
+    let folder = tempfile::tempdir().expect("temporary folder");
+    std::fs::write(folder.path().join("p.yaml"), yaml).expect("written");
+    let file = folder.path().join("a.launch.xml");
+    std::fs::write(&file, text).expect("written");
+    let launch = load(&file, &[]).expect("valid");
     let node = &launch.nodes[0];
     assert_eq!(node.place.line, 5);
     assert_eq!(node.full_name(), "/left/cam");
     assert_eq!(
-        (node.package.as_str(), node.exec.as_str(), node.respawn),
-        ("p", "e", true)
+        (
+            node.exec.as_str(),
+            node.process.respawn,
+            node.process.output
+        ),
+        ("e", true, Output::Screen)
     );
     let expected = [
         ("global", "1"),
@@ -194,7 +202,7 @@ fn a_node_collects_what_is_said_about_it() {
         ("deep.er", "z"),
         ("last", "9"),
     ];
-    assert_eq!(node.parameters, pairs(&expected));
+    assert_eq!(node.parameter_values().expect("valid"), pairs(&expected));
     assert_eq!(node.remaps, pairs(&[("g", "/g"), ("a", "/b"), ("x", "/y")]));
     assert_eq!(node.env, pairs(&[("E", "1")]));
     let plain = body("<node pkg=\"p\" exec=\"e\"/>", &[]).expect("valid");
@@ -262,9 +270,27 @@ fn what_is_wrong_is_refused_with_its_place() {
             "a.launch.xml:2: action <nodes> is not supported",
         ),
         (
-            "\n<executable cmd=\"ls\"/>",
-            "a.launch.xml:2: action <executable> is not supported",
+            "\n<executable/>",
+            "a.launch.xml:2: <executable> needs the attribute 'cmd'",
         ),
+        ("<executable cmd=\" \"/>", "names no program"),
+        (
+            "<executable cmd=\"sh -c 'a\"/>",
+            "' is never closed in: sh -c 'a",
+        ),
+        (
+            "<executable cmd=\"a\" output=\"tv\"/>",
+            "output 'tv' is not supported",
+        ),
+        (
+            "<executable cmd=\"a\" on_exit=\"cry\"/>",
+            "on_exit 'cry' is not supported",
+        ),
+        (
+            "<executable cmd=\"a\" respawn_delay=\"-1\"/>",
+            "respawn_delay '-1' is not",
+        ),
+        ("<executable cmd=\"a\" shell=\"yes\"/>", "'yes' is not true"),
         ("<node pkg=\"p\"/>", "<node> needs the attribute 'exec'"),
         (
             "<node pkg=\"p\" exec=\"e\" nam=\"x\"/>",
@@ -279,7 +305,7 @@ fn what_is_wrong_is_refused_with_its_place() {
             "'1' is not a name",
         ),
         (
-            "<node pkg=\"p\" exec=\"e\" args=\"-x\"/>",
+            "<node pkg=\"saccade_nodes\" exec=\"e\" args=\"-x\"/>",
             "nodes take none outside --ros-args",
         ),
         (

@@ -2,12 +2,18 @@
 //! again; each test in a domain of its own, on loopback.
 #![cfg(feature = "dds")]
 
-use saccade_nodes::Qos;
+use saccade_msgs::event_camera_msgs::EventPacket;
+use saccade_msgs::sensor_msgs::Image;
+use saccade_msgs::{Message, from_cdr, to_cdr};
 use saccade_nodes::dds::{Options, Participant, Reach, Subscriber};
-use saccade_nodes::registry;
+use saccade_nodes::parameters::COMMON;
+use saccade_nodes::{Qos, registry};
+use saccade_rosbags::{BagWriter, Connection, RawMessage};
 use saccade_tests::{free_domain, peer_command, repository, until};
 use serde_json::{Value, json};
+use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// A node in a process of its own; killed if the test fails.
@@ -111,7 +117,8 @@ fn a_foreign_peer_calls_services_and_sets_parameters() {
     let _node = Running::start(domain, words);
     let said = peer_says(domain, &["ask", "/head/eye"]);
     let interface = registry::find("dvs_ingest").expect("a node").interface;
-    let names: Vec<_> = interface.parameters.iter().map(|p| p.name).collect();
+    let declared = interface.parameters.iter().chain(&COMMON);
+    let names: Vec<_> = declared.map(|p| p.name).collect();
     assert_eq!(said["names"], json!(names));
     assert_eq!(
         said["described"],
@@ -160,6 +167,97 @@ fn a_foreign_peer_sends_goals_and_cancels_them() {
     assert_eq!(said["cancelled"], json!([0, [id(3)]]));
     assert_eq!((&said["ended"], &said["again"]), (&json!(5), &json!(3)));
     assert_eq!(said["states"], json!([[id(1), 4], [id(3), 5]]));
+}
+
+#[test]
+fn a_foreign_peer_takes_a_managed_node_through_its_states() {
+    let domain = free_domain();
+    let words = "event_generator --ros-args -p autostart:=false -p rate:=0.1";
+    let _node = Running::start(domain, words);
+    let said = peer_says(domain, &["manage", "/event_generator"]);
+    // Whether the transition was made, where the node is then, and whether it is heard.
+    let seen = json!([
+        [null, "unconfigured", false],
+        [false, "unconfigured", false],
+        [true, "inactive", false],
+        [true, "active", true],
+        [true, "inactive", false],
+        [true, "active", true],
+        [true, "finalized", false],
+    ]);
+    assert_eq!(said["seen"], seen, "{said}");
+    assert_eq!(said["here"], json!(["cleanup", "activate", "shutdown"]));
+    let length = |part: &str| said[part].as_array().map(Vec::len);
+    assert_eq!((length("graph"), length("states")), (Some(25), Some(11)));
+    assert_eq!(said["graph"][0], json!([1, 1, 10]));
+    assert_eq!(said["states"][3], json!([3, "active"]));
+    // The last ten: more the reader does not keep.
+    assert_eq!(length("told"), Some(10));
+    let last = json!(["shuttingdown", "transition_success", "finalized"]);
+    assert_eq!(said["told"][9], last);
+}
+
+const BEGUN_NS: i64 = 1_000_000_000_000;
+const TICK_NS: i64 = 10_000_000;
+
+/// A second of event packets, one each tick.
+fn recorded_second(path: &Path) {
+    let mut bag = BagWriter::create(path).expect("created");
+    let connection = Arc::new(Connection::cdr::<EventPacket>("/events"));
+    let packet = EventPacket {
+        width: 64,
+        height: 48,
+        encoding: "mono".into(),
+        ..EventPacket::default()
+    };
+    for i in 0..100 {
+        let stamp_ns = BEGUN_NS + i64::from(i) * TICK_NS;
+        let message = RawMessage {
+            connection: Arc::clone(&connection),
+            stamp_ns,
+            publish_ns: stamp_ns,
+            sequence: i,
+            data: to_cdr(&packet),
+        };
+        bag.write_raw(&message).expect("written");
+    }
+    bag.finish().expect("complete");
+}
+
+#[test]
+fn a_played_recording_is_the_time_of_a_node_however_fast_it_is() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let bag = folder.path().join("second.mcap");
+    recorded_second(&bag);
+    for rate in ["0.5", "4"] {
+        let domain = free_domain();
+        let mut here = join(domain);
+        let words = "event_image --ros-args -p use_sim_time:=true";
+        let mut node = Running::start(domain, words);
+        let deep = Qos::SENSOR.depth(100);
+        let mut images = here
+            .subscribe("/image", Image::TYPE_NAME, deep)
+            .expect("subscribes");
+        let mut player = Command::new(env!("CARGO_BIN_EXE_saccade"));
+        player.args(["bag", "play", bag.to_str().expect("UTF-8")]);
+        player.args(["--clock", "100", "--rate", rate, "--wait-subscribers", "1"]);
+        player.args(["--delay", "1", "--domain", &domain.to_string()]);
+        let played = player.output().expect("it plays");
+        assert!(played.status.success(), "{played:?}");
+        // By then the last picture has come; the node waits for time to go on.
+        here.wait(Duration::from_millis(300));
+        let stamps: Vec<_> = std::iter::from_fn(|| images.take())
+            .map(|m| from_cdr::<Image>(&m.cdr).expect("an image"))
+            .map(|image| image.header.stamp.to_ns() - BEGUN_NS)
+            .collect();
+        // Each 40 ms of the recording, at a time that the clock has told.
+        assert!((20..=24).contains(&stamps.len()), "rate {rate}: {stamps:?}");
+        assert!(stamps.is_sorted(), "rate {rate}: {stamps:?}");
+        let told = |ns: &i64| (40_000_000..1_000_000_000).contains(ns) && ns % TICK_NS == 0;
+        assert!(stamps.iter().all(told), "rate {rate}: {stamps:?}");
+        node.signal("-INT");
+        assert_eq!(node.output().status.code(), Some(0));
+    }
 }
 
 fn subscribe(participant: &mut Participant) -> Subscriber {

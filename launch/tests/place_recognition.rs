@@ -1,8 +1,10 @@
 //! Exploring, recording and reading samples of places through the command.
 
+use saccade_engine::models::place::{PlaceMap, Pose};
 use saccade_engine::models::predictive_coding::{
     Config, Network, PlaceNetwork, Provenance, Scaling,
 };
+use saccade_msgs::saccade_msgs::PlaceMap as MapMessage;
 use saccade_nodes::place_samples::{TACTILE_SIZE, VISUAL_SIZE};
 use std::path::Path;
 use std::process::{Command, Output};
@@ -82,6 +84,39 @@ fn exploring_gives_samples_that_replay_and_differ_by_seed_path_and_light() {
     assert!(brightness(&lanes) < 0.05, "{lanes}");
 
     let recording = folder.path().join("first.mcap");
+    let known = recording.to_str().expect("UTF-8");
+    let report = folder.path().join("fusion");
+    let fused = document(&[
+        "eval",
+        "place-fusion",
+        "--train",
+        known,
+        "--weights",
+        &weights["weights:=".len()..],
+        "--minutes",
+        "0.3",
+        "--seeds",
+        "5",
+        "--json",
+        "--report",
+        report.to_str().expect("UTF-8"),
+    ]);
+    let run = &fused["runs"][0];
+    assert_eq!(
+        (&run["samples"], &fused["places"]),
+        (&36.into(), &60.into()),
+        "{fused}"
+    );
+    assert!(
+        run["errors"][0]["most_m"].as_f64().expect("a length") > 0.0,
+        "{fused}"
+    );
+    assert!(
+        run["errors"][2]["mean_m"].as_f64().expect("a length") < 1.0,
+        "{fused}"
+    );
+    assert!(report.join("fusion_error_5.png").exists());
+
     let replay = document(&[
         "launch",
         "--json",
@@ -112,4 +147,62 @@ fn what_is_no_light_no_path_or_no_recording_of_places_is_refused() {
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1));
     assert!(stderr.contains("/whiskeye/platform/cam0"), "{stderr}");
+}
+
+#[test]
+fn a_map_comes_out_of_a_recording_or_is_named() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let mut map = PlaceMap::new("some network", 4, 10).expect("a map");
+    for k in 0..3 {
+        let code = [k as f32, 1.0, -1.0, 0.5];
+        map.store(&code, Pose::default()).expect("stored");
+    }
+    let good = MapMessage {
+        network: "some network".into(),
+        places: 3,
+        data: map.to_bytes().expect("bytes"),
+        ..MapMessage::default()
+    };
+    let recording = |name: &str, messages: &[(&str, &MapMessage)]| {
+        let file = folder.path().join(name);
+        let mut bag = saccade_rosbags::BagWriter::create(&file).expect("a bag");
+        for (topic, message) in messages {
+            bag.write(topic, 7, *message).expect("written");
+        }
+        bag.finish().expect("finished");
+        file.to_str().expect("UTF-8").to_owned()
+    };
+    let out = folder.path().join("map.safetensors");
+    let out = out.to_str().expect("UTF-8");
+    let ask = |bag: &str| saccade(&["bag", "place-map", bag, "--json", "-o", out]);
+    let empty = MapMessage::default();
+    let file = recording(
+        "a.mcap",
+        &[("/a/place_map", &empty), ("/a/place_map", &good)],
+    );
+    let output = ask(&file);
+    let said: serde_json::Value = serde_json::from_slice(&output.stdout).expect("a document");
+    assert_eq!(said["places"], 3, "{said}");
+    assert_eq!(std::fs::read(out).expect("a map"), good.data);
+    // What is damaged, of several topics, or not there leaves the file as it is.
+    let bad = recording(
+        "b.mcap",
+        &[("/a/place_map", &good), ("/a/place_map", &empty)],
+    );
+    let two = recording(
+        "c.mcap",
+        &[("/a/place_map", &good), ("/b/place_map", &good)],
+    );
+    let none = recording("d.mcap", &[]);
+    for (file, status, says) in [
+        (bad, 1, "at 7 ns"),
+        (two, 2, "/b/place_map"),
+        (none, 1, "save_map"),
+    ] {
+        let output = ask(&file);
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(status), "{stderr}");
+        assert!(stderr.contains(says), "{stderr}");
+        assert_eq!(std::fs::read(out).expect("a map"), good.data);
+    }
 }

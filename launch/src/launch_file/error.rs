@@ -76,6 +76,13 @@ pub enum LaunchFileError {
         /// What is allowed.
         choices: String,
     },
+    /// A launch file in Python.
+    #[error(
+        "{}: a launch file in Python is a program that only 'ros2 launch' runs; here a \
+         launch file is .launch.xml or .launch.yaml, which 'ros2 launch' runs too: say the same \
+         in one of these", .0.display()
+    )]
+    Python(PathBuf),
     /// `--ros-args` of a command line.
     #[error("--ros-args: {0}")]
     RosArguments(String),

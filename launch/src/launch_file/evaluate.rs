@@ -1,18 +1,17 @@
 //! Walking a launch file's actions in order.
 
-use super::element::{self, Element, elements};
-use super::error::{LaunchFileError, Place, malformed, unsupported};
+use super::actions::Parameter;
+use super::entity::{self, Entity};
+use super::error::{LaunchFileError, malformed, unsupported};
 use super::packages::{self, push_namespace};
-use super::ros_args::{self, Parameters};
 use super::substitution::{Lookup, condition, substitute};
-use super::{Argument, Launch, NodeAction, params_file};
-use roxmltree::Node;
+use super::{Argument, Launch, process};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Depth to which files may include one another and groups be nested, so that
 /// a file which includes itself ends in an error.
-const MAX_DEPTH: usize = 32;
+pub(super) const MAX_DEPTH: usize = 32;
 
 /// The actions, for error texts.
 const ACTIONS: &[&str] = &[
@@ -23,6 +22,7 @@ const ACTIONS: &[&str] = &[
     "push_ros_namespace",
     "push-ros-namespace",
     "node",
+    "executable",
     "set_parameter",
     "set_remap",
     "set_env",
@@ -30,26 +30,30 @@ const ACTIONS: &[&str] = &[
     "log",
 ];
 
-type Done = Result<(), LaunchFileError>;
+pub(super) type Done = Result<(), LaunchFileError>;
+/// What runs an action.
+type Run = fn(&mut Evaluator, &Entity) -> Done;
 
 /// What a scoped group restores at its end.
 #[derive(Debug, Clone, Default)]
-struct Scope {
+pub(super) struct Scope {
     variables: BTreeMap<String, String>,
     /// Changes to the environment; `None`: unset.
     env: BTreeMap<String, Option<String>>,
-    namespace: String,
-    parameters: Vec<(String, String)>,
-    remaps: Vec<(String, String)>,
+    pub(super) namespace: String,
+    pub(super) parameters: Vec<Parameter>,
+    pub(super) remaps: Vec<(String, String)>,
 }
 
 /// The state of one evaluation.
-struct Evaluator {
-    scope: Scope,
+pub(super) struct Evaluator {
+    pub(super) scope: Scope,
     file: PathBuf,
     anonymous: Vec<String>,
     depth: usize,
-    launch: Launch,
+    /// Processes, or nodes that would be one, so far.
+    pub(super) started: usize,
+    pub(super) launch: Launch,
 }
 
 /// See [`super::load`].
@@ -63,6 +67,7 @@ pub(super) fn load(path: &Path, arguments: &[(String, String)]) -> Result<Launch
         file: path.to_owned(),
         anonymous: Vec::new(),
         depth: 0,
+        started: 0,
         launch: Launch::default(),
     };
     let result = evaluator.file(path);
@@ -95,106 +100,76 @@ fn check_all_declared(given: &[(String, String)], declared: &[Argument]) -> Done
 
 impl Evaluator {
     fn file(&mut self, path: &Path) -> Done {
-        let text = element::read(path)?;
-        let document = element::parse(path, &text)?;
-        let root = document.root_element();
-        for argument in element::declared_arguments(path, root)? {
-            if !self
-                .launch
-                .arguments
-                .iter()
-                .any(|a| a.name == argument.name)
-            {
-                self.launch.arguments.push(argument);
+        let root = entity::load(path)?;
+        for argument in entity::declared_arguments(&root)? {
+            let known = &mut self.launch.arguments;
+            if !known.iter().any(|a| a.name == argument.name) {
+                known.push(argument);
             }
         }
         let outer = std::mem::replace(&mut self.file, path.to_owned());
-        let result = self.actions(root);
+        let result = self.actions(&root);
         self.file = outer;
         result
     }
 
-    fn actions(&mut self, parent: Node<'_, '_>) -> Done {
+    fn actions(&mut self, parent: &Entity) -> Done {
         self.depth += 1;
         if self.depth > MAX_DEPTH {
-            let place = element::place_of(&self.file, parent);
             let reason = format!("includes and groups are nested deeper than {MAX_DEPTH}");
-            return Err(malformed(&place, reason));
+            return Err(malformed(&parent.place, reason));
         }
-        for node in elements(&self.file, parent)? {
-            self.action(node)?;
+        for child in &parent.children {
+            self.action(child)?;
         }
         self.depth -= 1;
         Ok(())
     }
 
-    fn action(&mut self, node: Node<'_, '_>) -> Done {
-        let file = self.file.clone();
-        let checked = |attributes: &[&str], children: &[&str]| {
-            Element::checked(&file, node, attributes, children)
+    fn action(&mut self, e: &Entity) -> Done {
+        let with_process = |own: &[&'static str]| -> Vec<&'static str> {
+            own.iter().chain(&process::ATTRIBUTES).copied().collect()
         };
-        match node.tag_name().name() {
-            "arg" => {
-                let e = checked(&["name", "default", "description"], &["choice"])?;
-                self.when(&e, Self::arg)
-            }
-            "let" => self.when(&checked(&["name", "value"], &[])?, Self::let_),
-            "include" => self.when(&checked(&["file"], &["arg", "let"])?, Self::include),
-            "group" => self.when(&checked(&["scoped"], ACTIONS)?, Self::group),
+        let (attributes, children, run): (Vec<&str>, &[&str], Run) = match e.tag.as_str() {
+            "arg" => (
+                vec!["name", "default", "description"],
+                &["choice"],
+                Self::arg,
+            ),
+            "let" => (vec!["name", "value"], &[], Self::let_),
+            "include" => (vec!["file"], &["arg", "let"], Self::include),
+            "group" => (vec!["scoped"], ACTIONS, Self::group),
             "push_ros_namespace" | "push-ros-namespace" => {
-                self.when(&checked(&["namespace"], &[])?, Self::push_namespace)
+                (vec!["namespace"], &[], Self::push_namespace)
             }
             "node" => {
-                let attributes = [
+                let own = [
                     "pkg",
                     "exec",
                     "name",
                     "namespace",
                     "args",
                     "ros_args",
-                    "output",
-                    "respawn",
-                    "respawn_delay",
+                    "exec_name",
                 ];
-                self.when(
-                    &checked(&attributes, &["param", "remap", "env"])?,
-                    Self::node,
-                )
+                (with_process(&own), &["param", "remap", "env"], Self::node)
             }
-            "set_parameter" => self.when(&checked(&["name", "value"], &[])?, |s, e| {
-                let pair = s.pair(e, "name", "value")?;
-                s.scope.parameters.push(pair);
-                Ok(())
-            }),
-            "set_remap" => self.when(&checked(&["from", "to"], &[])?, |s, e| {
-                let pair = s.pair(e, "from", "to")?;
-                s.scope.remaps.push(pair);
-                Ok(())
-            }),
-            "set_env" => self.when(&checked(&["name", "value"], &[])?, |s, e| {
-                let (name, value) = s.pair(e, "name", "value")?;
-                s.scope.env.insert(name, Some(value));
-                Ok(())
-            }),
-            "unset_env" => self.when(&checked(&["name"], &[])?, |s, e| {
-                let name = s.text(e, "name")?;
-                s.scope.env.insert(name, None);
-                Ok(())
-            }),
-            "log" => self.when(&checked(&["message", "level"], &[])?, |s, e| {
-                let message = s.text(e, "message")?;
-                s.launch.messages.push(message);
-                Ok(())
-            }),
+            "executable" => (with_process(&["cmd", "name"]), &["env"], Self::executable),
+            "set_parameter" => (vec!["name", "value"], &[], Self::set_parameter),
+            "set_remap" => (vec!["from", "to"], &[], Self::set_remap),
+            "set_env" => (vec!["name", "value"], &[], Self::set_env),
+            "unset_env" => (vec!["name"], &[], Self::unset_env),
+            "log" => (vec!["message", "level"], &[], Self::log),
             other => {
-                let place = element::place_of(&self.file, node);
-                Err(unsupported(&place, format!("action <{other}>"), ACTIONS))
+                return Err(unsupported(&e.place, format!("action <{other}>"), ACTIONS));
             }
-        }
+        };
+        e.check(&attributes, children)?;
+        self.when(e, run)
     }
 
     /// Runs an action if its `if` and `unless` allow it.
-    fn when(&mut self, e: &Element<'_, '_>, run: fn(&mut Self, &Element<'_, '_>) -> Done) -> Done {
+    fn when(&mut self, e: &Entity, run: Run) -> Done {
         let active = match (e.attribute("if"), e.attribute("unless")) {
             (Some(_), Some(_)) => {
                 return Err(malformed(&e.place, "'if' and 'unless' on the same action"));
@@ -206,8 +181,8 @@ impl Evaluator {
         if active { run(self, e) } else { Ok(()) }
     }
 
-    fn arg(&mut self, e: &Element<'_, '_>) -> Done {
-        let argument = element::declared_argument(&self.file, e.node)?;
+    fn arg(&mut self, e: &Entity) -> Done {
+        let argument = entity::declared_argument(e)?;
         let name = argument.name;
         if !self.scope.variables.contains_key(&name) {
             let Some(default) = argument.default else {
@@ -234,7 +209,7 @@ impl Evaluator {
         Ok(())
     }
 
-    fn let_(&mut self, e: &Element<'_, '_>) -> Done {
+    fn let_(&mut self, e: &Entity) -> Done {
         let (name, value) = self.pair(e, "name", "value")?;
         self.scope.variables.insert(name, value);
         Ok(())
@@ -242,11 +217,11 @@ impl Evaluator {
 
     /// As in ROS 2, an included file sees and changes the includer's
     /// variables; a scoped group around the include prevents the latter.
-    fn include(&mut self, e: &Element<'_, '_>) -> Done {
+    fn include(&mut self, e: &Entity) -> Done {
         let file = self.path(e, "file")?;
-        for child in elements(&self.file, e.node)? {
-            let passed = Element::checked(&self.file, child, &["name", "value"], &[])?;
-            self.when(&passed, Self::let_)?;
+        for passed in &e.children {
+            passed.check(&["name", "value"], &[])?;
+            self.when(passed, Self::let_)?;
         }
         if !file.is_file() {
             let reason = format!("included file {} does not exist", file.display());
@@ -255,146 +230,72 @@ impl Evaluator {
         self.file(&file)
     }
 
-    fn group(&mut self, e: &Element<'_, '_>) -> Done {
+    fn group(&mut self, e: &Entity) -> Done {
         // ROS 2 wants a literal here, and scopes unless told otherwise.
         let scoped = e
             .attribute("scoped")
             .map_or(Ok(true), |text| condition(text, &e.place))?;
         let outer = scoped.then(|| self.scope.clone());
-        self.actions(e.node)?;
+        self.actions(e)?;
         if let Some(outer) = outer {
             self.scope = outer;
         }
         Ok(())
     }
 
-    fn push_namespace(&mut self, e: &Element<'_, '_>) -> Done {
+    fn push_namespace(&mut self, e: &Entity) -> Done {
         let namespace = self.text(e, "namespace")?;
         self.scope.namespace = push_namespace(&self.scope.namespace, &namespace)
             .map_err(|reason| malformed(&e.place, reason))?;
         Ok(())
     }
 
-    fn node(&mut self, e: &Element<'_, '_>) -> Done {
-        let fail = |reason: String| malformed(&e.place, reason);
-        let package = self.text(e, "pkg")?;
-        let exec = self.text(e, "exec")?;
-        let ros_args = self.ros_args(e)?;
-        let name = match (ros_args.name, self.optional(e, "name")?) {
-            (Some(name), _) | (None, Some(name)) => name,
-            (None, None) => exec.clone(),
-        };
-        if !packages::is_name(&name) {
-            return Err(fail(format!(
-                "'{name}' is not a node name (letters, digits, _)"
-            )));
-        }
-        let inner = self.optional(e, "namespace")?.unwrap_or_default();
-        let mut namespace = push_namespace(&self.scope.namespace, &inner).map_err(fail)?;
-        namespace = ros_args.namespace.unwrap_or(namespace);
-        let respawn = match self.optional(e, "respawn")? {
-            Some(text) => condition(&text, &e.place)?,
-            None => false,
-        };
-        let mut node = NodeAction {
-            place: e.place.clone(),
-            package,
-            exec,
-            name,
-            namespace,
-            parameters: self.scope.parameters.clone(),
-            remaps: self.scope.remaps.clone(),
-            env: Vec::new(),
-            respawn,
-        };
-        self.node_children(e, &mut node)?;
-        for source in ros_args.parameters {
-            match source {
-                Parameters::One(name, value) => node.parameters.push((name, value)),
-                Parameters::File(file) => {
-                    let file = self.relative_to_launch_file(file);
-                    node.parameters
-                        .extend(params_file::read(&file, &node.full_name())?);
-                }
-            }
-        }
-        node.remaps.extend(ros_args.remaps);
-        self.launch.nodes.push(node);
+    fn set_parameter(&mut self, e: &Entity) -> Done {
+        let (name, value) = self.pair(e, "name", "value")?;
+        let kind = None;
+        let parameter = Parameter::Value { name, value, kind };
+        self.scope.parameters.push(parameter);
         Ok(())
     }
 
-    fn node_children(&mut self, e: &Element<'_, '_>, node: &mut NodeAction) -> Done {
-        let file = self.file.clone();
-        for child in elements(&file, e.node)? {
-            match child.tag_name().name() {
-                "remap" => {
-                    let remap = Element::checked(&file, child, &["from", "to"], &[])?;
-                    node.remaps.push(self.pair(&remap, "from", "to")?);
-                }
-                "env" => {
-                    let env = Element::checked(&file, child, &["name", "value"], &[])?;
-                    node.env.push(self.pair(&env, "name", "value")?);
-                }
-                _ => self.param("", child, node)?,
-            }
-        }
+    fn set_remap(&mut self, e: &Entity) -> Done {
+        let pair = self.pair(e, "from", "to")?;
+        self.scope.remaps.push(pair);
         Ok(())
     }
 
-    /// `<param name value [type]/>`, `<param from/>`, or a `param` of `param`s,
-    /// whose names are joined by dots.
-    fn param(&mut self, prefix: &str, child: Node<'_, '_>, node: &mut NodeAction) -> Done {
-        let file = self.file.clone();
-        let attributes = ["name", "value", "type", "from"];
-        let param = Element::checked(&file, child, &attributes, &["param"])?;
-        let nested = elements(&file, child)?;
-        let has = |name: &str| param.attribute(name).is_some();
-        match (has("from"), has("name"), has("value"), nested.is_empty()) {
-            (true, false, false, true) if prefix.is_empty() => {
-                let from = self.path(&param, "from")?;
-                let name = node.full_name();
-                node.parameters.extend(params_file::read(&from, &name)?);
-            }
-            (false, true, true, true) => {
-                let (name, value) = self.pair(&param, "name", "value")?;
-                if let Some(kind) = param.attribute("type") {
-                    check_type(&name, &value, kind, &param.place)?;
-                }
-                node.parameters.push((format!("{prefix}{name}"), value));
-            }
-            (false, true, false, false) => {
-                if prefix.matches('.').count() > MAX_DEPTH {
-                    let reason = format!("params are nested deeper than {MAX_DEPTH}");
-                    return Err(malformed(&param.place, reason));
-                }
-                let name = self.text(&param, "name")?;
-                for inner in nested {
-                    self.param(&format!("{prefix}{name}."), inner, node)?;
-                }
-            }
-            _ => {
-                let reason = "<param> needs either 'name' and 'value', 'name' and nested \
-                              <param>, or 'from'";
-                return Err(malformed(&param.place, reason));
-            }
-        }
+    fn set_env(&mut self, e: &Entity) -> Done {
+        let (name, value) = self.pair(e, "name", "value")?;
+        self.scope.env.insert(name, Some(value));
         Ok(())
     }
 
-    fn ros_args(&mut self, e: &Element<'_, '_>) -> Result<ros_args::RosArgs, LaunchFileError> {
-        let args = self.optional(e, "args")?.unwrap_or_default();
-        let ros_args = self.optional(e, "ros_args")?.unwrap_or_default();
-        let words = args
-            .split_whitespace()
-            .chain(["--ros-args"])
-            .chain(ros_args.split_whitespace());
-        ros_args::parse(words).map_err(|reason| malformed(&e.place, reason))
+    fn unset_env(&mut self, e: &Entity) -> Done {
+        let name = self.text(e, "name")?;
+        self.scope.env.insert(name, None);
+        Ok(())
+    }
+
+    fn log(&mut self, e: &Entity) -> Done {
+        let message = self.text(e, "message")?;
+        self.launch.messages.push(message);
+        Ok(())
+    }
+
+    /// What `set_env` and `unset_env` have done so far.
+    pub(super) fn changed_environment(&self) -> Vec<(String, Option<String>)> {
+        let changed = self.scope.env.iter();
+        changed.map(|(n, v)| (n.clone(), v.clone())).collect()
+    }
+
+    pub(super) fn variable_text(&self, name: &str) -> Option<&str> {
+        self.scope.variables.get(name).map(String::as_str)
     }
 
     /// Two required attributes, substituted.
-    fn pair(
+    pub(super) fn pair(
         &mut self,
-        e: &Element<'_, '_>,
+        e: &Entity,
         first: &str,
         second: &str,
     ) -> Result<(String, String), LaunchFileError> {
@@ -402,14 +303,14 @@ impl Evaluator {
     }
 
     /// A required attribute, substituted.
-    fn text(&mut self, e: &Element<'_, '_>, name: &str) -> Result<String, LaunchFileError> {
+    pub(super) fn text(&mut self, e: &Entity, name: &str) -> Result<String, LaunchFileError> {
         let text = e.required(name)?;
         self.substituted(e, text)
     }
 
-    fn optional(
+    pub(super) fn optional(
         &mut self,
-        e: &Element<'_, '_>,
+        e: &Entity,
         name: &str,
     ) -> Result<Option<String>, LaunchFileError> {
         e.attribute(name)
@@ -418,42 +319,21 @@ impl Evaluator {
     }
 
     /// A required attribute as a path.
-    fn path(&mut self, e: &Element<'_, '_>, name: &str) -> Result<PathBuf, LaunchFileError> {
+    pub(super) fn path(&mut self, e: &Entity, name: &str) -> Result<PathBuf, LaunchFileError> {
         let path = PathBuf::from(self.text(e, name)?);
         Ok(self.relative_to_launch_file(path))
     }
 
     /// Where a launch file names another, it means one beside itself. (ROS 2
     /// takes the working folder; write `$(dirname)/…` to mean the same in both.)
-    fn relative_to_launch_file(&self, path: PathBuf) -> PathBuf {
+    pub(super) fn relative_to_launch_file(&self, path: PathBuf) -> PathBuf {
         self.file
             .parent()
             .map_or_else(|| path.clone(), |folder| folder.join(&path))
     }
 
-    fn substituted(&mut self, e: &Element<'_, '_>, text: &str) -> Result<String, LaunchFileError> {
+    fn substituted(&mut self, e: &Entity, text: &str) -> Result<String, LaunchFileError> {
         substitute(text, &e.place, self)
-    }
-}
-
-fn check_type(name: &str, value: &str, kind: &str, place: &Place) -> Done {
-    let fits = match kind {
-        "str" => true,
-        "int" => value.trim().parse::<i64>().is_ok(),
-        "float" => value.trim().parse::<f64>().is_ok(),
-        "bool" => matches!(value.trim(), "true" | "True" | "false" | "False"),
-        _ => {
-            let what = format!("type '{kind}' of a <param>");
-            return Err(unsupported(place, what, &["str", "int", "float", "bool"]));
-        }
-    };
-    if fits {
-        Ok(())
-    } else {
-        Err(malformed(
-            place,
-            format!("parameter '{name}': '{value}' is not of type {kind}"),
-        ))
     }
 }
 

@@ -1,14 +1,14 @@
-//! ROS 2's XML launch format, read for hosts that need no ROS.
+//! ROS 2's launch formats in XML and YAML, read for hosts that need no ROS.
 //!
 //! [`load`] evaluates a launch file with the rules of ROS 2's `launch`,
-//! `launch_xml` and `launch_ros`: actions in document order, substitutions
+//! `launch_xml`, `launch_yaml` and `launch_ros`: actions in document order, substitutions
 //! when their action is reached, groups that scope what they change. What it
 //! does not know it refuses, naming file, line and what it does know, so that
 //! a file which loads here means the same under `ros2 launch`.
 //!
 //! Elements: `launch`, `arg` (with `choice`), `let`, `include` (with `arg`),
 //! `group`, `push_ros_namespace`, `node` (with `param`, `remap`, `env`),
-//! `set_parameter`, `set_remap`, `set_env`, `unset_env`, `log`; `if` and
+//! `executable` (with `env`), `set_parameter`, `set_remap`, `set_env`, `unset_env`, `log`; `if` and
 //! `unless` on each. Substitutions: [`SUBSTITUTIONS`].
 //!
 //! ```
@@ -20,64 +20,49 @@
 //! # </launch>"#).unwrap();
 //! let launch = saccade_launch::launch_file::load(&path, &[("rate".into(), "50".into())]).unwrap();
 //! assert_eq!(launch.nodes[0].exec, "dvs_ingest");
-//! assert_eq!(launch.nodes[0].parameters, [("rate".to_owned(), "50".to_owned())]);
+//! let parameters = launch.nodes[0].parameter_values().unwrap();
+//! assert_eq!(parameters, [("rate".to_owned(), "50".to_owned())]);
 //! ```
 
-mod element;
+mod actions;
+mod entity;
 mod error;
 mod evaluate;
 mod expression;
+mod node;
 mod packages;
 mod params_file;
+mod process;
 mod ros_args;
 mod substitution;
+mod words;
+mod xml;
+mod yaml;
 
+pub use actions::{Executable, Kind, NodeAction, Output, Parameter, Process};
 pub use error::{LaunchFileError, Place};
+pub use packages::find_executable;
+pub use params_file::as_file;
 pub use substitution::SUBSTITUTIONS;
 
 use std::path::Path;
+
+/// The package our own nodes are in, as launch files name it.
+pub const PACKAGE: &str = "saccade_nodes";
 
 /// What a launch file comes to for given arguments.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Launch {
     /// The nodes to start, in document order.
     pub nodes: Vec<NodeAction>,
+    /// The other programs to start, in document order.
+    pub executables: Vec<Executable>,
     /// Texts of the `log` actions that were reached.
     pub messages: Vec<String>,
     /// Every argument declared in the files that were read.
     pub arguments: Vec<Argument>,
     /// The value of each declared argument, in declared order.
     pub values: Vec<(String, String)>,
-}
-
-/// One `node` action with everything substituted.
-#[derive(Debug, Clone, PartialEq)]
-pub struct NodeAction {
-    /// Where it stands, for messages about it.
-    pub place: Place,
-    /// Package.
-    pub package: String,
-    /// Executable within the package.
-    pub exec: String,
-    /// Node name; the executable's name where none is given.
-    pub name: String,
-    /// Absolute namespace, `/` where none is given.
-    pub namespace: String,
-    /// Parameters in the order of precedence: a later one wins.
-    pub parameters: Vec<(String, String)>,
-    /// Remap rules (from, to); the first that matches wins, as in rcl.
-    pub remaps: Vec<(String, String)>,
-    /// Extra environment variables.
-    pub env: Vec<(String, String)>,
-    /// Whether it shall be started again when it dies.
-    pub respawn: bool,
-}
-
-impl NodeAction {
-    /// Namespace and name, e.g. `/left/dvs_ingest`.
-    pub fn full_name(&self) -> String {
-        packages::join_name(&self.namespace, &self.name)
-    }
 }
 
 /// One declared launch argument.
@@ -98,7 +83,7 @@ pub struct Argument {
 /// `arguments` are `name:=value` pairs of the command line.
 ///
 /// # Errors
-/// A file that cannot be read or is not XML; anything unknown or malformed in
+/// A file that cannot be read or is neither XML nor YAML; anything unknown or malformed in
 /// it; an argument that is missing, not declared or not among its choices.
 pub fn load(path: &Path, arguments: &[(String, String)]) -> Result<Launch, LaunchFileError> {
     evaluate::load(path, arguments)
@@ -120,37 +105,29 @@ pub fn from_command_line(
     };
     let args =
         ros_args::parse(words.iter().map(String::as_str)).map_err(LaunchFileError::RosArguments)?;
-    let mut node = NodeAction {
+    let node = NodeAction {
         place,
-        package: "saccade_nodes".to_owned(),
+        package: PACKAGE.to_owned(),
         exec: exec.to_owned(),
-        name: args.name.unwrap_or_else(|| exec.to_owned()),
+        name: args.name.clone().unwrap_or_else(|| exec.to_owned()),
+        named: args.name.is_some(),
         namespace: args.namespace.unwrap_or_else(|| "/".to_owned()),
-        parameters: Vec::new(),
+        parameters: args.parameters,
         remaps: args.remaps,
+        arguments: Vec::new(),
+        ros_arguments: Vec::new(),
         env: Vec::new(),
-        respawn: false,
+        process: Process::default(),
     };
-    for source in args.parameters {
-        match source {
-            ros_args::Parameters::One(name, value) => node.parameters.push((name, value)),
-            ros_args::Parameters::File(file) => {
-                let found = params_file::read(&file, &node.full_name())?;
-                node.parameters.extend(found);
-            }
-        }
-    }
     Ok((node, args.log_level))
 }
 
 /// The arguments a launch file itself declares, without evaluating it.
 ///
 /// # Errors
-/// A file that cannot be read, is not XML, or has a malformed `arg`.
+/// A file that cannot be read, is neither XML nor YAML, or has a malformed `arg`.
 pub fn arguments(path: &Path) -> Result<Vec<Argument>, LaunchFileError> {
-    let text = element::read(path)?;
-    let document = element::parse(path, &text)?;
-    element::declared_arguments(path, document.root_element())
+    entity::declared_arguments(&entity::load(path)?)
 }
 
 /// Splits `name:=value`.

@@ -69,6 +69,54 @@ pub(super) fn share_folder(package: &str, launch_file: &Path) -> Result<String, 
         .map_err(|path| format!("the folder of '{package}' is not UTF-8: {}", path.display()))
 }
 
+/// A program of an installed package, `PREFIX/lib/PACKAGE/EXEC` of one of the prefixes in
+/// `AMENT_PREFIX_PATH`, as `ros2 run` and ROS 2's launch find it.
+///
+/// # Errors
+/// Not found; the text says where was looked.
+pub fn find_executable(package: &str, exec: &str) -> Result<PathBuf, String> {
+    let prefixes = std::env::var_os("AMENT_PREFIX_PATH").unwrap_or_default();
+    let folders: Vec<_> = std::env::split_paths(&prefixes)
+        .filter(|p| !p.as_os_str().is_empty())
+        .map(|p| p.join("lib").join(package))
+        .collect();
+    if let Some(found) = folders.iter().map(|f| f.join(exec)).find(|p| is_program(p)) {
+        return Ok(found);
+    }
+    let there: Vec<_> = folders.iter().filter(|f| f.is_dir()).collect();
+    let looked = match (there.as_slice(), folders.as_slice()) {
+        (_, []) => {
+            "AMENT_PREFIX_PATH is not set; source the ROS 2 workspace that has it".to_owned()
+        }
+        ([], _) => format!(
+            "none of the prefixes in AMENT_PREFIX_PATH has lib/{package}: {}; is the package \
+             installed, and its workspace sourced?",
+            prefixes.display()
+        ),
+        (there, _) => format!("no such program in {}", shown(there)),
+    };
+    Err(format!(
+        "package '{package}', executable '{exec}': {looked}"
+    ))
+}
+
+fn shown(folders: &[&PathBuf]) -> String {
+    let folders: Vec<_> = folders.iter().map(|f| f.display().to_string()).collect();
+    folders.join(", ")
+}
+
+/// Whether it is a file that may be run.
+fn is_program(path: &Path) -> bool {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        path.metadata()
+            .is_ok_and(|m| m.is_file() && m.permissions().mode() & 0o111 != 0)
+    }
+    #[cfg(not(unix))]
+    path.is_file()
+}
+
 /// Looks at each folder above the launch file, and at the folders in it.
 fn source_folder(package: &str, launch_file: &Path) -> Option<PathBuf> {
     let absolute = std::path::absolute(launch_file).ok()?;

@@ -8,14 +8,16 @@
 //!       height: 0.1
 //! ```
 
-use super::element;
+use super::actions::{Kind, Parameter};
+use super::entity;
 use super::error::{LaunchFileError, Place, malformed, unsupported};
+use super::yaml::{quoted, truth_of_yaml_1_1};
 use saphyr::{LoadableYamlNode, MarkedYaml, Scalar, YamlData};
 use std::path::Path;
 
 /// The parameters a file has for one node, in file order, as texts.
 pub(super) fn read(path: &Path, full_name: &str) -> Result<Vec<(String, String)>, LaunchFileError> {
-    let text = element::read(path)?;
+    let text = entity::read(path)?;
     let at = |line: usize| Place {
         file: path.to_owned(),
         line: u32::try_from(line).unwrap_or(u32::MAX),
@@ -31,6 +33,49 @@ pub(super) fn read(path: &Path, full_name: &str) -> Result<Vec<(String, String)>
         reader.nodes("", document)?;
     }
     Ok(reader.found)
+}
+
+/// A parameter file of these values (files among `parameters` are left out) for the node
+/// `node`, or `/**`. A value is of the type it looks like, as in ROS 2's launch, unless the
+/// launch file names one, or `as_text` says that all are text.
+pub fn as_file(node: &str, parameters: &[Parameter], as_text: bool) -> String {
+    let mut text = format!("{}:\n  ros__parameters:\n", quoted(node));
+    for parameter in parameters {
+        if let Parameter::Value { name, value, kind } = parameter {
+            let value = match kind {
+                _ if as_text => quoted(value),
+                Some(Kind::Text) => quoted(value),
+                Some(Kind::Float) => value
+                    .trim()
+                    .parse::<f64>()
+                    .map_or_else(|_| quoted(value), |number| format!("{number:?}")),
+                Some(Kind::Integer | Kind::Bool) => value.trim().to_lowercase(),
+                None => as_it_looks(value),
+            };
+            text.push_str(&format!("    {}: {value}\n", quoted(name)));
+        }
+    }
+    text
+}
+
+/// A value as YAML: a number, truth value or list of these as it stands, anything else as text.
+fn as_it_looks(value: &str) -> String {
+    let trimmed = value.trim();
+    if let Some(truth) = truth_of_yaml_1_1(trimmed) {
+        return truth.to_string();
+    }
+    let plain = |yaml: &MarkedYaml<'_>| matches!(&yaml.data, YamlData::Value(value) if *value != Scalar::Null);
+    match MarkedYaml::load_from_str(trimmed).as_deref() {
+        Ok([document]) => match &document.data {
+            YamlData::Value(Scalar::Integer(_) | Scalar::FloatingPoint(_)) => trimmed.to_owned(),
+            YamlData::Value(Scalar::Boolean(b)) => b.to_string(),
+            YamlData::Sequence(items) if items.iter().all(plain) && !trimmed.contains('\n') => {
+                trimmed.to_owned()
+            }
+            _ => quoted(value),
+        },
+        _ => quoted(value),
+    }
 }
 
 struct Reader<'a> {
@@ -175,6 +220,44 @@ mod tests {
         assert_eq!(read_text(text, "/left/arm"), Ok(left));
         assert_eq!(read_text(text, "/right/hand"), Ok(pairs(&shared)));
         assert_eq!(read_text("", "/arm"), Ok(Vec::new()));
+    }
+
+    #[test]
+    fn a_file_has_each_value_in_its_type() {
+        let one = |name: &str, value: &str, kind| Parameter::Value {
+            name: name.to_owned(),
+            value: value.to_owned(),
+            kind,
+        };
+        let parameters = [
+            one("a", "1", None),
+            one("b", "1", Some(Kind::Text)),
+            one("c", "1", Some(Kind::Float)),
+            one("d.e", "True", None),
+            one("f", "a: b", None),
+            one("g", "[1, 2]", None),
+            one("h", "off", None),
+            one("i", "two\n\"words\"", None),
+            one("j", "", None),
+        ];
+        let file = as_file("/n", &parameters, false);
+        let expected = "\"/n\":\n  ros__parameters:\n    \"a\": 1\n    \"b\": \"1\"\n    \
+                        \"c\": 1.0\n    \"d.e\": true\n    \"f\": \"a: b\"\n    \"g\": [1, 2]\n    \
+                        \"h\": false\n    \"i\": \"two\\n\\\"words\\\"\"\n    \"j\": \"\"\n";
+        assert_eq!(file, expected);
+        // As text every value comes back as it was.
+        let file = as_file("/n", &parameters, true);
+        let values: Vec<_> = read_text(&file, "/n").expect("valid");
+        assert_eq!(values.len(), parameters.len());
+        for ((name, value), parameter) in values.iter().zip(&parameters) {
+            assert_eq!(
+                one(name, value, None),
+                match parameter {
+                    Parameter::Value { name, value, .. } => one(name, value, None),
+                    other => other.clone(),
+                }
+            );
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The `--ros-args` of a ROS 2 command line (`<node args="…">`).
 
+use super::actions::Parameter;
 use super::packages::{is_name, push_namespace};
-use std::path::PathBuf;
 
 /// What a node's ROS arguments ask for.
 #[derive(Debug, Default, PartialEq)]
@@ -13,16 +13,9 @@ pub(super) struct RosArgs {
     /// `-r from:=to`
     pub(super) remaps: Vec<(String, String)>,
     /// `-p name:=value` and `--params-file`, in their order.
-    pub(super) parameters: Vec<Parameters>,
+    pub(super) parameters: Vec<Parameter>,
     /// `--log-level level`; of those for one logger (`name:=level`) nothing is kept.
     pub(super) log_level: Option<String>,
-}
-
-/// One source of parameters.
-#[derive(Debug, PartialEq)]
-pub(super) enum Parameters {
-    One(String, String),
-    File(PathBuf),
 }
 
 /// Reads words such as `--ros-args -p rate:=5 -r a:=b --`.
@@ -49,12 +42,15 @@ pub(super) fn parse<'a>(words: impl IntoIterator<Item = &'a str>) -> Result<RosA
             }
             "-p" | "--param" => {
                 let (name, value) = assignment(word, words.next())?;
-                args.parameters
-                    .push(Parameters::One(name.to_owned(), value.to_owned()));
+                args.parameters.push(Parameter::Value {
+                    name: name.to_owned(),
+                    value: value.to_owned(),
+                    kind: None,
+                });
             }
             "--params-file" => {
                 let file = words.next().ok_or("--params-file needs a file")?;
-                args.parameters.push(Parameters::File(file.into()));
+                args.parameters.push(Parameter::File(file.into()));
             }
             "--log-level" => {
                 let level = words.next().ok_or("--log-level needs a level")?;
@@ -97,16 +93,17 @@ mod tests {
         let line = "--ros-args -r __node:=arm -r __ns:=/left -r a:=/b -p x:=1 \
                     --params-file p.yaml -p x:=2 --log-level warn --";
         let args = parse(line.split_whitespace()).expect("valid");
+        let one = |value: &str| Parameter::Value {
+            name: "x".into(),
+            value: value.into(),
+            kind: None,
+        };
         assert_eq!(args.name.as_deref(), Some("arm"));
         assert_eq!(args.namespace.as_deref(), Some("/left"));
         assert_eq!(args.remaps, [("a".to_owned(), "/b".to_owned())]);
         assert_eq!(
             args.parameters,
-            [
-                Parameters::One("x".into(), "1".into()),
-                Parameters::File("p.yaml".into()),
-                Parameters::One("x".into(), "2".into()),
-            ]
+            [one("1"), Parameter::File("p.yaml".into()), one("2"),]
         );
     }
 

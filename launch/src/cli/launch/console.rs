@@ -75,15 +75,8 @@ impl Console {
     }
 
     fn message(&mut self, now_ns: i64, payload: &Payload) {
-        if payload.type_name() == TrialResult::TYPE_NAME
-            && let Ok(trial) = payload.get::<TrialResult>()
-        {
-            self.judged(heading(), line(&trial));
-        }
-        if payload.type_name() == JourneyResult::TYPE_NAME
-            && let Ok(result) = payload.get::<JourneyResult>()
-        {
-            self.judged(Journey::heading(), Journey::from(result.as_ref()).line());
+        if let Some((heading, line)) = verdict(payload) {
+            self.judged(heading, line);
         }
         if now_ns >= self.shown_ns.saturating_add(PROGRESS_NS) {
             self.shown_ns = now_ns;
@@ -112,9 +105,29 @@ impl Console {
         });
     }
 
+    /// The progress line.
+    pub(super) fn progress(&self) -> ProgressBar {
+        self.progress.clone()
+    }
+
     /// Takes the progress line away.
     pub(super) fn finish(&self) {
         self.progress.finish_and_clear();
+    }
+}
+
+/// A referee's verdict as a line, with the names of its columns before it.
+pub(in crate::cli) fn verdict(payload: &Payload) -> Option<(String, String)> {
+    match payload.type_name() {
+        TrialResult::TYPE_NAME => {
+            let trial = payload.get::<TrialResult>().ok()?;
+            Some((heading(), line(&trial)))
+        }
+        JourneyResult::TYPE_NAME => {
+            let result = payload.get::<JourneyResult>().ok()?;
+            Some((Journey::heading(), Journey::from(result.as_ref()).line()))
+        }
+        _ => None,
     }
 }
 

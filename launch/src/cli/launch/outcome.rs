@@ -1,6 +1,7 @@
 //! The summary of a run, for people and as JSON.
 
 use crate::cli::{CliError, print_line};
+use crate::processes::Ended;
 use crate::report::{Journey, JourneySummary, Run, Summary, Trial};
 use saccade_nodes::{Health, RunReport};
 use serde_json::{Value, json};
@@ -15,6 +16,9 @@ pub(super) struct Outcome<'a> {
     pub(super) trials: &'a [Trial],
     pub(super) summary: Summary,
     pub(super) journeys: &'a [Journey],
+    /// Whether nodes ran in this process.
+    pub(super) composed: bool,
+    pub(super) processes: &'a [Ended],
     pub(super) report: &'a Path,
 }
 
@@ -56,6 +60,7 @@ impl Outcome<'_> {
             "trials": self.trials,
             "journey_summary": JourneySummary::new(self.journeys),
             "journeys": self.journeys,
+            "processes": self.processes,
             "report": self.report.display().to_string(),
         })
     }
@@ -73,7 +78,19 @@ impl Outcome<'_> {
         }
         self.print_speed()?;
         self.print_latencies()?;
-        self.print_losses()?;
+        if self.composed {
+            self.print_losses()?;
+        }
+        for process in self.processes {
+            let times = match process.starts {
+                1 => String::new(),
+                n => format!(", started {n} times"),
+            };
+            print_line(format!(
+                "process      {}: {}{times}",
+                process.name, process.how
+            ))?;
+        }
         print_line(format!(
             "report       {}",
             self.report.join("index.html").display()
@@ -152,6 +169,15 @@ impl Outcome<'_> {
             print_line(format!(
                 "latency      {name}: p50 {:.0}, p99 {:.0}, p99.9 {:.0}, most {:.0} {clock} of {}",
                 p.p50_us, p.p99_us, p.p999_us, p.max_us, p.count
+            ))?;
+        }
+        for (name, p) in &self.host.timings {
+            print_line(format!(
+                "takes        {name}: p50 {:.2}, p99 {:.2}, most {:.2} ms, of {}",
+                p.p50_us * 1e-3,
+                p.p99_us * 1e-3,
+                p.max_us * 1e-3,
+                p.count
             ))?;
         }
         for (name, count) in self.host.late_ticks.iter().filter(|(_, n)| **n > 0) {
