@@ -90,6 +90,17 @@ message! {
 }
 
 message! {
+    /// A force and a torque.
+    #[derive(Copy)]
+    pub struct Wrench = "geometry_msgs/msg/Wrench" {
+        /// In N.
+        force: Vector3,
+        /// In Nm.
+        torque: Vector3,
+    }
+}
+
+message! {
     /// A velocity.
     #[derive(Copy)]
     pub struct Twist = "geometry_msgs/msg/Twist" {

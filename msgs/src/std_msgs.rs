@@ -33,6 +33,15 @@ message! {
 }
 
 message! {
+    /// A count.
+    #[derive(Copy, Eq, Hash)]
+    pub struct UInt32 = "std_msgs/msg/UInt32" {
+        /// The number.
+        data: u32,
+    }
+}
+
+message! {
     /// A number.
     #[derive(Copy)]
     pub struct Float64 = "std_msgs/msg/Float64" {

@@ -564,7 +564,8 @@ pub fn trajectory_goal(goal: &fjt::Goal, offset_ns: i64) -> TrajectoryGoal {
     }
 }
 
-fn verdict(outcome: &Outcome) -> (GoalStatus, fjt::Result) {
+/// How a goal ended, as the action says it.
+pub(crate) fn verdict(outcome: &Outcome) -> (GoalStatus, fjt::Result) {
     let (status, error_code, error_string) = match outcome {
         Outcome::Finished { code, text } => {
             let reached = *code as i32 == fjt::Result::SUCCESSFUL;
@@ -600,7 +601,11 @@ fn verdict(outcome: &Outcome) -> (GoalStatus, fjt::Result) {
     )
 }
 
-fn feedback(controller: &controllers::TrajectoryController, stamp: Time) -> fjt::Feedback {
+/// What a controller says on its way.
+pub(crate) fn feedback(
+    controller: &controllers::TrajectoryController,
+    stamp: Time,
+) -> fjt::Feedback {
     let states = controller.feedback();
     let mut message = fjt::Feedback {
         joint_names: controller.joints().iter().map(|j| j.name.clone()).collect(),

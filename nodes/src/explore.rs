@@ -427,6 +427,12 @@ impl Node for Explore {
         }
     }
 
+    fn deactivate(&mut self, ctx: &mut Context<'_>) {
+        ctx.publish("body/cmd_vel", Twist::default());
+        (self.at, self.along, self.retreat) = (None, None, None);
+        (self.contact, self.bumped, self.began_ns) = ([0.0; 3], false, None);
+    }
+
     fn health(&self) -> Health {
         let values = [
             ("retreats", self.retreats),

@@ -4,9 +4,9 @@ use crate::host::{HostError, NodeSpec, resolve};
 use crate::interface::{Endpoint, Interface, Qos};
 use crate::network::OUTSIDE;
 use crate::node::{Input, Node, Output};
-use crate::parameter_services;
-use crate::parameters::Parameters;
+use crate::parameters::{AUTOSTART, Parameters};
 use crate::registry;
+use crate::slot::{Unmade, own_services};
 use std::collections::BTreeMap;
 
 /// Topics below this are for scoring alone; see [`Graph::build`].
@@ -195,8 +195,8 @@ impl Graph {
                 }
                 own.push((endpoint.name, name));
             }
-            for endpoint in parameter_services::SERVICES {
-                let name = parameter_services::full_name(&instance.name, endpoint);
+            for endpoint in own_services() {
+                let name = endpoint.of_node(&instance.name);
                 servers.insert(name.clone(), (n, endpoint.name));
                 own.push((endpoint.name, name));
             }
@@ -434,7 +434,11 @@ fn create(spec: &NodeSpec) -> Result<Created, HostError> {
             .set_text(name, value)
             .map_err(|e| wrap(e.into()))?;
     }
-    let node = (entry.create)(&parameters).map_err(wrap)?;
+    let node = match parameters.switch(AUTOSTART) {
+        true => (entry.create)(&parameters).map_err(wrap)?,
+        // It is made when it is configured.
+        false => Box::new(Unmade(entry.interface)),
+    };
     Ok((entry.interface, parameters, node))
 }
 

@@ -163,6 +163,8 @@ pub struct RunReport {
     pub node_seconds: BTreeMap<String, f64>,
     /// Wall seconds of parts within nodes, by `node part`.
     pub profile: BTreeMap<String, f64>,
+    /// Wall time of steps within nodes, by `node step`.
+    pub timings: BTreeMap<String, Percentiles>,
     /// Each node's last word on its health.
     #[serde(skip)]
     pub health: Vec<(String, Health)>,
@@ -286,6 +288,9 @@ impl RunReport {
         self.node_seconds.insert(name.clone(), slot.seconds);
         for (part, seconds) in slot.instance.node.profile() {
             self.profile.insert(format!("{name} {part}"), seconds);
+        }
+        for (step, took) in slot.instance.node.timings() {
+            self.timings.insert(format!("{name} {step}"), took);
         }
         for (what, latency) in &slot.latencies {
             self.latencies

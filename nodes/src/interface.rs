@@ -67,6 +67,11 @@ impl Endpoint {
         }
     }
 
+    /// Its name for the node `node`, of which `~` stands for the full name.
+    pub fn of_node(&self, node: &str) -> String {
+        self.name.replacen('~', node, 1)
+    }
+
     /// The same with another QoS.
     pub const fn qos(mut self, qos: Qos) -> Self {
         self.qos = qos;

@@ -7,6 +7,7 @@
 //! else, so that the same node runs in simulated time, in real time and over
 //! a recording without knowing which.
 
+pub mod clock;
 #[cfg(feature = "dds")]
 pub mod dds;
 pub mod diagnostics;
@@ -21,11 +22,13 @@ pub mod event_generator;
 pub mod event_image;
 pub mod explore;
 pub mod filters;
+pub mod gazebo_whiskeye;
 pub mod graph;
 pub mod grasp_affordance;
 pub mod host;
 pub mod interface;
 pub mod journey_referee;
+pub mod lifecycle;
 pub mod lockstep;
 pub mod microsaccade;
 pub mod network;
@@ -51,6 +54,7 @@ pub mod rosout;
 mod slot;
 pub mod tables;
 pub mod teacher;
+pub mod trajectory_server;
 pub mod wander;
 pub mod whisk;
 
@@ -58,6 +62,8 @@ pub use host::{HostError, NodeSpec, Observer, ParameterChange, RunOptions, RunRe
 pub use interface::{
     Default, Endpoint, Interface, ParameterDecl, Qos, Reliability, TimerDecl, Value,
 };
-pub use node::{Context, Factory, GoalStatus, Health, Input, Level, Node, NodeError, Output};
+pub use node::{
+    Context, Factory, GoalStatus, Health, Input, Level, LogLine, Node, NodeError, Output,
+};
 pub use parameters::{ParameterError, Parameters};
 pub use payload::{Payload, PayloadError};

@@ -50,6 +50,14 @@ struct Lockstep {
 impl Lockstep {
     fn new(specs: &[NodeSpec], options: RunOptions) -> Result<Self, HostError> {
         let (graph, instances) = Graph::build(specs)?;
+        if let Some(own) = instances.iter().find(|i| i.node.real_time_only()) {
+            return Err(HostError::Graph(format!(
+                "{} talks with something that has a clock of its own, which simulated time \
+                 would leave behind; run it in real time (--realtime), or let its parameters \
+                 name nothing outside",
+                own.name
+            )));
+        }
         let recorder = match &options.record {
             Some(path) => Some(Recorder::create(path, specs, &graph)?),
             None => None,
@@ -124,6 +132,9 @@ impl Lockstep {
 
     fn fire_timers(&mut self) {
         for to in 0..self.slots.len() {
+            if !self.slots[to].is_active() {
+                continue;
+            }
             for i in 0..self.slots[to].timers.len() {
                 let timer = &mut self.slots[to].timers[i];
                 if let Some(period_ns) = timer.period_ns
@@ -193,11 +204,11 @@ impl Lockstep {
                     self.publish(from, topic, payload)?;
                 }
             }
-            Output::Log { level, text } => {
+            Output::Log(line) => {
                 let node = &self.slots[from].instance.name;
-                self.observer.log(self.now_ns, node, level, &text);
+                self.observer.log(self.now_ns, node, line.level, &line.text);
                 if let Some(recorder) = &mut self.recorder {
-                    recorder.log(self.now_ns, node, level, &text)?;
+                    recorder.log(self.now_ns, node, &line)?;
                 }
             }
             Output::Shutdown { reason } => self.ended = Some(reason),

@@ -251,6 +251,11 @@ impl Node for Microsaccade {
         }
     }
 
+    fn deactivate(&mut self, _: &mut Context<'_>) {
+        // The host cancels it; how it ends is not waited for.
+        self.goal = None;
+    }
+
     fn health(&self) -> Health {
         Health {
             warning: (self.failed > 0).then(|| format!("{} saccades failed", self.failed)),

@@ -7,7 +7,7 @@ use crate::host::HostError;
 use crate::interface::{Endpoint, Qos};
 use crate::node::Output;
 use crate::payload::Payload;
-use crate::{diagnostics, rosout};
+use crate::{diagnostics, lifecycle, rosout};
 use saccade_msgs::Message;
 use saccade_msgs::diagnostic_msgs::DiagnosticArray;
 use saccade_msgs::rcl_interfaces::{Log, ParameterEvent};
@@ -37,6 +37,7 @@ pub static HOST_TOPICS: &[Endpoint] = &[
         "Parameters that have changed.",
     )
     .qos(Qos::DEFAULT.depth(1000)),
+    lifecycle::EVENTS,
 ];
 
 /// Takes what nodes send to other processes. It is called in their own threads,

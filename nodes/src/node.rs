@@ -111,6 +111,36 @@ pub enum Level {
     Error,
 }
 
+/// A line of a node's log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogLine {
+    /// How grave it is.
+    pub level: Level,
+    /// What is the matter.
+    pub text: String,
+    /// Source file.
+    pub file: &'static str,
+    /// Line of the file.
+    pub line: u32,
+    /// Function or module, where it is known.
+    pub function: &'static str,
+}
+
+impl LogLine {
+    /// A line said where this is called.
+    #[track_caller]
+    pub fn new(level: Level, text: impl Into<String>) -> Self {
+        let place = std::panic::Location::caller();
+        LogLine {
+            level,
+            text: text.into(),
+            file: place.file(),
+            line: place.line(),
+            function: "",
+        }
+    }
+}
+
 /// What a node wants done.
 #[derive(Debug, Clone)]
 #[allow(missing_docs)] // Each variant's text says what its fields are.
@@ -165,7 +195,7 @@ pub enum Output {
         period_ns: Option<i64>,
     },
     /// A log line, to `/rosout` and the console.
-    Log { level: Level, text: String },
+    Log(LogLine),
     /// A latency sample in nanoseconds, for `/diagnostics`.
     Latency {
         name: &'static str,
@@ -292,11 +322,14 @@ impl<'a> Context<'a> {
     }
 
     /// Writes a log line.
+    #[track_caller]
     pub fn log(&mut self, level: Level, text: impl Into<String>) {
-        self.outputs.push(Output::Log {
-            level,
-            text: text.into(),
-        });
+        self.outputs.push(Output::Log(LogLine::new(level, text)));
+    }
+
+    /// What the node has said so far.
+    pub(crate) fn outputs(&mut self) -> &mut Vec<Output> {
+        self.outputs
     }
 
     /// Reports a latency sample since `origin_ns`.
@@ -350,6 +383,23 @@ pub trait Node: Send {
         Ok(())
     }
 
+    /// Comes to rest, before the node is made inactive: the robot stands, and what was
+    /// under way is forgotten. Goals that are still under way after it are cancelled by
+    /// the host. [`Input::Start`] comes when the node is made active again.
+    fn deactivate(&mut self, _ctx: &mut Context<'_>) {}
+
+    /// Whether it learns. Where time goes back other nodes are made anew, as at the
+    /// beginning; one that learns only comes to rest and starts again.
+    fn learns(&self) -> bool {
+        false
+    }
+
+    /// Whether it talks with something that has a clock of its own, beside its inputs: then
+    /// the lockstep host refuses it, and a replay leaves it out.
+    fn real_time_only(&self) -> bool {
+        false
+    }
+
     /// Counters and state for `/diagnostics`; called about once a second.
     fn health(&self) -> Health {
         Health::default()
@@ -358,6 +408,11 @@ pub trait Node: Send {
     /// Wall seconds spent in parts of the node, by name, for speed reports.
     /// Kept apart from [`Node::health`] because it differs from run to run.
     fn profile(&self) -> Vec<(&'static str, f64)> {
+        Vec::new()
+    }
+
+    /// How long a step of the node takes by the wall clock, by name, for speed reports.
+    fn timings(&self) -> Vec<(&'static str, crate::host::Percentiles)> {
         Vec::new()
     }
 }

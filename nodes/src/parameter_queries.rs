@@ -222,7 +222,8 @@ mod tests {
             let answer = list(&instance, &Payload::new(request)).expect("an answer");
             answer.result.names.len()
         };
-        assert_eq!(count(&[]), instance.interface.parameters.len());
+        let common = crate::parameters::COMMON.len();
+        assert_eq!(count(&[]), instance.interface.parameters.len() + common);
         assert_eq!((count(&["filters"]), count(&["none"])), (1, 0));
     }
 }

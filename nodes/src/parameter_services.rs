@@ -12,7 +12,7 @@ use crate::interface::{Endpoint, Value};
 use crate::network::PARAMETER_EVENTS;
 use crate::node::{Context, Input, Level, NodeError};
 use crate::parameter_queries;
-use crate::parameters::Parameters;
+use crate::parameters::{COMMON, Parameters};
 use crate::payload::{Payload, PayloadError};
 use saccade_msgs::Message;
 use saccade_msgs::rcl_interfaces::{
@@ -63,14 +63,9 @@ pub static SERVICES: &[Endpoint] = &[
     ),
 ];
 
-/// The service with this name.
-pub fn find(name: &str) -> Option<&'static Endpoint> {
-    SERVICES.iter().find(|s| s.name == name)
-}
-
-/// A service's name, for the node `node`.
-pub fn full_name(node: &str, service: &Endpoint) -> String {
-    service.name.replacen('~', node, 1)
+/// Whether a name is that of one of the [`SERVICES`].
+pub(crate) fn is_one(name: &str) -> bool {
+    SERVICES.iter().any(|s| s.name == name)
 }
 
 /// Answers a request to one of the [`SERVICES`].
@@ -177,8 +172,11 @@ fn try_set(instance: &mut Instance, parameters: &[Parameter]) -> Result<(), Stri
     }
     let changed = instance.parameters.changed(&changes);
     let changed = changed.map_err(|e| e.to_string())?;
-    let taken = instance.node.change(&changed);
-    taken.map_err(|e| e.to_string())?;
+    let is_common = |name: &str| COMMON.iter().any(|p| p.name == name);
+    if changes.iter().any(|(name, _)| !is_common(name)) {
+        let taken = instance.node.change(&changed);
+        taken.map_err(|e| e.to_string())?;
+    }
     instance.parameters = changed;
     Ok(())
 }

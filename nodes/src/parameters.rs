@@ -2,6 +2,27 @@
 
 use crate::interface::{Interface, ParameterDecl, Value};
 
+/// Whether a node's time is that of `/clock`.
+pub const USE_SIM_TIME: &str = "use_sim_time";
+/// Whether a node begins at work.
+pub const AUTOSTART: &str = "autostart";
+
+/// Parameters that every node has after its own.
+pub static COMMON: [ParameterDecl; 2] = [
+    ParameterDecl::switch(
+        USE_SIM_TIME,
+        false,
+        "Take the time from /clock (rosgraph_msgs/Clock) and not from this machine; in \
+         lockstep time is simulated anyway.",
+    )
+    .live(),
+    ParameterDecl::switch(
+        AUTOSTART,
+        true,
+        "Begin at work, as a plain node; otherwise unconfigured, to wait for ~/change_state.",
+    ),
+];
+
 /// Why a parameter was refused.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum ParameterError {
@@ -67,11 +88,7 @@ pub struct Parameters {
 impl Parameters {
     /// All defaults.
     pub fn defaults(interface: &'static Interface) -> Self {
-        let values = interface
-            .parameters
-            .iter()
-            .map(|p| p.default.value())
-            .collect();
+        let values = declared(interface).map(|p| p.default.value()).collect();
         Parameters { interface, values }
     }
 
@@ -147,7 +164,7 @@ impl Parameters {
         let mut changed = self.clone();
         for (name, value) in changes {
             if !self.declaration(name)?.live {
-                let live = self.interface.parameters.iter().filter(|p| p.live);
+                let live = declared(self.interface).filter(|p| p.live);
                 return Err(ParameterError::ReadOnly {
                     node: self.interface.name.to_owned(),
                     name: (*name).to_owned(),
@@ -192,7 +209,7 @@ impl Parameters {
 
     /// Name and value of each, in declared order.
     pub fn iter(&self) -> impl Iterator<Item = (&'static ParameterDecl, &Value)> {
-        self.interface.parameters.iter().zip(&self.values)
+        declared(self.interface).zip(&self.values)
     }
 
     /// A parameter's value, if it is declared.
@@ -201,19 +218,16 @@ impl Parameters {
     }
 
     fn slot(&self, name: &str) -> Option<usize> {
-        self.interface
-            .parameters
-            .iter()
-            .position(|p| p.name == name)
+        declared(self.interface).position(|p| p.name == name)
     }
 
     fn declaration(&self, name: &str) -> Result<&'static ParameterDecl, ParameterError> {
-        self.slot(name)
-            .map(|i| &self.interface.parameters[i])
+        declared(self.interface)
+            .find(|p| p.name == name)
             .ok_or_else(|| ParameterError::Unknown {
                 node: self.interface.name.to_owned(),
                 name: name.to_owned(),
-                known: listed(self.interface.parameters.iter().map(|p| p.name)),
+                known: listed(declared(self.interface).map(|p| p.name)),
             })
     }
 
@@ -230,6 +244,11 @@ impl Parameters {
             },
         }
     }
+}
+
+/// A node's own parameters and those that every node has.
+fn declared(interface: &Interface) -> impl Iterator<Item = &'static ParameterDecl> + use<> {
+    interface.parameters.iter().chain(&COMMON)
 }
 
 /// Names with commas between them.

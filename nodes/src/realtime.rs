@@ -1,27 +1,32 @@
-//! The real-time host: wall clock, each node on its own thread. The
-//! classifier's thread is the engine's: its first timer is the engine's tick.
+//! The real-time host: each node on its own thread, by the wall clock, or by `/clock` where
+//! its parameter `use_sim_time` says so (`follow`). The classifier's thread is the engine's:
+//! its first timer is the engine's tick.
 //!
 //! Every node has one inbox, bounded per subscription by its QoS depth; when
 //! a subscription is full its oldest message goes and is counted. Timers that
 //! fire late are counted, and caught up without being skipped, so that the
 //! engine's tick stays a millisecond of the robot's time.
 
+mod follow;
+
+use crate::clock::{self, Told, Wall};
 use crate::diagnostics;
 use crate::graph::{Delivery, Graph, HOST, Instance};
 use crate::host::{HostError, Latency, NodeSpec, RunOptions, RunReport, ended_from_outside};
 use crate::network::{Network, OUTSIDE};
-use crate::node::{Input, Level, Output};
+use crate::node::{Input, Level, LogLine, Output};
 use crate::parameter_services;
 use crate::payload::Payload;
 use crate::recording::Recorder;
 use crate::rosout;
-use crate::slot::Slot;
+use crate::slot::{Slot, is_own};
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
+use saccade_msgs::rosgraph_msgs::Clock;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 /// Exchanges (services, actions) a node may have waiting. Far more than any
 /// honest client sends; a flood is dropped and counted.
@@ -65,7 +70,7 @@ fn run_graph(
         // It is empty until here.
         let _ = shared.network.set(network);
     }
-    let begun_ns = shared.clock.now_ns();
+    let begun_ns = shared.wall.now_ns();
     let mut threads = Vec::new();
     for (index, instance) in instances.into_iter().enumerate() {
         let name = instance.name.clone();
@@ -109,7 +114,7 @@ fn run_graph(
     let ended = lock(&shared.ended).take();
     report.finished = ended.is_some();
     report.ended = ended.unwrap_or_else(|| ended_from_outside(&stop));
-    report.wall_s = (shared.clock.now_ns() - begun_ns) as f64 / 1e9;
+    report.wall_s = (shared.wall.now_ns() - begun_ns) as f64 / 1e9;
     report.sim_s = report.wall_s;
     report.unrecorded = shared.unrecorded.load(Ordering::Relaxed);
     for (topic, count) in shared.graph.topics.iter().zip(&shared.published) {
@@ -118,28 +123,6 @@ fn run_graph(
             .insert(topic.name.clone(), count.load(Ordering::Relaxed).into());
     }
     Ok(report)
-}
-
-/// Wall time that never steps back: the system's at the start, then monotonic.
-struct Clock {
-    origin: Instant,
-    origin_ns: i64,
-}
-
-impl Clock {
-    fn new() -> Self {
-        let since = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
-        Clock {
-            origin: Instant::now(),
-            origin_ns: since.as_nanos() as i64,
-        }
-    }
-
-    fn now_ns(&self) -> i64 {
-        self.origin_ns + self.origin.elapsed().as_nanos() as i64
-    }
 }
 
 /// What is told to the observer and the recorder.
@@ -167,8 +150,7 @@ enum Witnessed {
     Log {
         node: usize,
         now_ns: i64,
-        level: Level,
-        text: String,
+        line: LogLine,
     },
     Diagnostics {
         now_ns: i64,
@@ -202,11 +184,28 @@ impl Inbox {
         }
         None
     }
+
+    /// The oldest request that the host itself answers, whatever time it is.
+    fn take_own(&mut self) -> Option<Delivery> {
+        let own =
+            |d: &Delivery| matches!(d.input, Input::Request { service, .. } if is_own(service));
+        let at = self.deliveries.iter().position(|(d, _)| own(d))?;
+        let (delivery, _) = self.deliveries.remove(at)?;
+        if let Some(waiting) = self.waiting.get_mut(name_of(&delivery.input)) {
+            *waiting -= 1;
+        }
+        Some(delivery)
+    }
 }
 
 struct Shared {
     graph: Graph,
-    clock: Clock,
+    wall: Wall,
+    /// What `/clock` tells, which may be a topic of the graph.
+    told: Told,
+    clock_topic: Option<usize>,
+    /// By node: whether its time is that of `/clock`.
+    follows: Vec<AtomicBool>,
     inboxes: Vec<(Mutex<Inbox>, Condvar)>,
     published: Vec<AtomicU32>,
     exchanges: AtomicU32,
@@ -227,8 +226,11 @@ impl Shared {
     fn new(graph: Graph, nodes: usize, witness: Sender<Witnessed>, rosout_level: Level) -> Self {
         Shared {
             published: graph.topics.iter().map(|_| AtomicU32::new(0)).collect(),
+            clock_topic: graph.topics.iter().position(|t| t.name == clock::TOPIC),
             graph,
-            clock: Clock::new(),
+            wall: Wall::new(),
+            told: Told::default(),
+            follows: (0..nodes).map(|_| AtomicBool::new(false)).collect(),
             inboxes: (0..nodes).map(|_| Default::default()).collect(),
             exchanges: AtomicU32::new(0),
             unrecorded: AtomicU64::new(0),
@@ -275,12 +277,19 @@ impl Shared {
         bell.notify_one();
     }
 
-    /// Hands a message to who subscribes to its topic here, and tells of it.
+    /// Hands a message to who subscribes to its topic here, and tells of it. Its origin is by
+    /// the wall clock, the time of the node is not always.
     fn publish(&self, node: usize, topic: usize, payload: Payload, now_ns: i64, origin_ns: i64) {
+        if self.clock_topic == Some(topic)
+            && let Ok(told) = payload.get::<Clock>()
+        {
+            self.hear_time(told.clock.to_ns());
+        }
+        let wall_ns = self.wall.now_ns();
         let sequence = self.published[topic].fetch_add(1, Ordering::Relaxed) + 1;
         for subscriber in &self.graph.topics[topic].subscribers {
             let qos = subscriber.qos;
-            let expires_ns = now_ns.saturating_add(qos.lifespan_ns.unwrap_or(i64::MAX));
+            let expires_ns = wall_ns.saturating_add(qos.lifespan_ns.unwrap_or(i64::MAX));
             let input = Input::Message {
                 topic: subscriber.name,
                 payload: payload.clone(),
@@ -302,19 +311,14 @@ impl Shared {
         });
     }
 
-    fn log(&self, node: usize, now_ns: i64, level: Level, text: String) {
+    fn log(&self, node: usize, now_ns: i64, line: LogLine) {
         if let Some(network) = self.network.get()
-            && level >= self.rosout_level
+            && line.level >= self.rosout_level
         {
-            let line = rosout::line(now_ns, &self.graph.names[node], level, &text);
-            network.publish(node, rosout::TOPIC, &Payload::new(line));
+            let message = rosout::message(now_ns, &self.graph.names[node], &line);
+            network.publish(node, rosout::TOPIC, &Payload::new(message));
         }
-        self.tell(Witnessed::Log {
-            node,
-            now_ns,
-            level,
-            text,
-        });
+        self.tell(Witnessed::Log { node, now_ns, line });
     }
 
     /// Whether the other side of an exchange is another process: it is known to be, or
@@ -323,8 +327,8 @@ impl Shared {
         self.network.get().is_some() && self.graph.is_outside(node, output)
     }
 
-    /// Tells of an exchange and puts it into the inbox of its receiver.
-    fn request(&self, from: usize, to: usize, input: Input, now_ns: i64) {
+    /// Tells of an exchange; returns its number.
+    fn note(&self, from: usize, input: &Input, now_ns: i64) -> u32 {
         let sequence = self.exchanges.fetch_add(1, Ordering::Relaxed) + 1;
         self.tell(Witnessed::Exchange {
             from,
@@ -332,11 +336,17 @@ impl Shared {
             sequence,
             input: input.clone(),
         });
+        sequence
+    }
+
+    /// Tells of an exchange and puts it into the inbox of its receiver.
+    fn request(&self, from: usize, to: usize, input: Input, now_ns: i64) {
+        let sequence = self.note(from, &input, now_ns);
         let name = name_of(&input);
         let delivery = Delivery {
             to,
             input,
-            origin_ns: now_ns,
+            origin_ns: self.wall.now_ns(),
             sequence,
         };
         self.post(delivery, name, EXCHANGE_DEPTH, i64::MAX);
@@ -369,15 +379,22 @@ impl Shared {
 pub struct Inlet(Arc<Shared>);
 
 impl Inlet {
-    /// ROS time.
-    pub fn now_ns(&self) -> i64 {
-        self.0.clock.now_ns()
+    /// A node's time.
+    pub fn now_ns(&self, node: usize) -> i64 {
+        self.0.time_of(node).unwrap_or(0)
+    }
+
+    /// What `/clock` says.
+    pub fn clock(&self, now_ns: i64) {
+        self.0.hear_time(now_ns);
     }
 
     /// A message on a topic of the graph.
     pub fn message(&self, topic: usize, payload: Payload) {
-        let now_ns = self.now_ns();
-        self.0.publish(OUTSIDE, topic, payload, now_ns, now_ns);
+        let first = self.0.graph.topics[topic].subscribers.first();
+        let now_ns = first.map_or(0, |s| self.now_ns(s.node));
+        let origin_ns = self.0.wall.now_ns();
+        self.0.publish(OUTSIDE, topic, payload, now_ns, origin_ns);
     }
 
     /// Counts a message on a topic of the graph that is none of the topic's type;
@@ -395,12 +412,12 @@ impl Inlet {
 
     /// Service or action traffic for a node.
     pub fn exchange(&self, to: usize, input: Input) {
-        self.0.request(OUTSIDE, to, input, self.now_ns());
+        self.0.request(OUTSIDE, to, input, self.now_ns(to));
     }
 
     /// Writes a line into a node's log.
-    pub fn log(&self, node: usize, level: Level, text: String) {
-        self.0.log(node, self.now_ns(), level, text);
+    pub fn log(&self, node: usize, line: LogLine) {
+        self.0.log(node, self.now_ns(node), line);
     }
 }
 
@@ -416,6 +433,7 @@ struct Worker {
     index: usize,
     slot: Slot,
     shared: Arc<Shared>,
+    time: follow::Time,
     jitter: Latency,
     handling: BTreeMap<&'static str, Latency>,
     late: BTreeMap<&'static str, u64>,
@@ -424,9 +442,10 @@ struct Worker {
 
 impl Worker {
     fn new(index: usize, slot: Slot, shared: Arc<Shared>) -> Self {
-        let diagnostics_ns = shared.clock.now_ns() + DIAGNOSTICS_NS;
+        let diagnostics_ns = shared.wall.now_ns() + DIAGNOSTICS_NS;
         Worker {
             index,
+            time: follow::Time::default(),
             slot,
             shared,
             jitter: Latency::default(),
@@ -437,21 +456,26 @@ impl Worker {
     }
 
     fn run(mut self) -> Self {
-        self.hand(Input::Start, self.shared.clock.now_ns(), 0);
         while !self.shared.stopping.load(Ordering::SeqCst) {
-            self.fire_timers();
+            if self.keep_time() {
+                self.fire_timers();
+            }
+            if self.shared.wall.now_ns() >= self.diagnostics_ns {
+                self.diagnostics_ns += DIAGNOSTICS_NS;
+                self.diagnose();
+            }
             if let Some(delivery) = self.wait() {
                 let name = name_of(&delivery.input);
                 self.hand(delivery.input, delivery.origin_ns, delivery.sequence);
-                let spent_ns = self.shared.clock.now_ns() - delivery.origin_ns;
+                let spent_ns = self.shared.wall.now_ns() - delivery.origin_ns;
                 self.handling.entry(name).or_default().add(spent_ns);
             }
         }
         self
     }
 
-    /// The next delivery, or `None` when a timer is due and nothing waits. Between
-    /// timers there is one delivery, so that neither starves the other: a node
+    /// The next delivery, or `None` when a timer is due and nothing waits, or time has gone
+    /// on. Between timers there is one delivery, so that neither starves the other: a node
     /// that is late with its timers still hears an emergency stop.
     fn wait(&mut self) -> Option<Delivery> {
         let (inbox, bell) = &self.shared.inboxes[self.index];
@@ -460,19 +484,19 @@ impl Worker {
             if self.shared.stopping.load(Ordering::SeqCst) {
                 return None;
             }
-            let now_ns = self.shared.clock.now_ns();
-            if let Some(delivery) = inbox.take(now_ns) {
-                return Some(delivery);
+            let wall_ns = self.shared.wall.now_ns();
+            let next = match self.time.is_known() {
+                true => inbox.take(wall_ns),
+                false => inbox.take_own(),
+            };
+            if next.is_some() {
+                return next;
             }
-            let due_ns = self
-                .slot
-                .next_due_ns()
-                .unwrap_or(i64::MAX)
-                .min(self.diagnostics_ns);
-            if due_ns <= now_ns {
+            let due_ns = self.due_ns().min(self.diagnostics_ns);
+            if due_ns <= wall_ns {
                 return None;
             }
-            let patience = Duration::from_nanos((due_ns - now_ns) as u64);
+            let patience = Duration::from_nanos((due_ns - wall_ns) as u64);
             inbox = bell
                 .wait_timeout(inbox, patience)
                 .unwrap_or_else(PoisonError::into_inner)
@@ -482,35 +506,38 @@ impl Worker {
 
     fn fire_timers(&mut self) {
         for i in 0..self.slot.timers.len() {
-            let now_ns = self.shared.clock.now_ns();
+            let now_ns = self.now_ns();
             let timer = &mut self.slot.timers[i];
             let Some(period_ns) = timer.period_ns else {
                 continue;
             };
-            if timer.due_ns > now_ns {
+            if timer.due_ns > now_ns || !self.slot.is_active() {
                 continue;
             }
+            let timer = &mut self.slot.timers[i];
             let late_ns = now_ns - timer.due_ns;
             let name = timer.name;
             timer.due_ns += period_ns;
-            if i == 0 {
-                self.jitter.add(late_ns);
+            // Time that is told comes in steps: how late a timer is then says nothing of us.
+            if !self.time.is_told() {
+                if i == 0 {
+                    self.jitter.add(late_ns);
+                }
+                if late_ns > period_ns {
+                    *self.late.entry(name).or_insert(0) += 1;
+                }
             }
-            if late_ns > period_ns {
-                *self.late.entry(name).or_insert(0) += 1;
-            }
-            self.hand(Input::Timer { name }, now_ns, 0);
-            let spent_ns = self.shared.clock.now_ns() - now_ns;
+            let wall_ns = self.shared.wall.now_ns();
+            self.hand(Input::Timer { name }, wall_ns, 0);
+            let spent_ns = self.shared.wall.now_ns() - wall_ns;
             self.handling.entry(name).or_default().add(spent_ns);
-        }
-        if self.shared.clock.now_ns() >= self.diagnostics_ns {
-            self.diagnostics_ns += DIAGNOSTICS_NS;
-            self.diagnose();
         }
     }
 
+    /// Drives the node. The origin is by the wall clock, and becomes as long ago by the
+    /// node's: latencies are those of this machine whatever its time is.
     fn hand(&mut self, input: Input, origin_ns: i64, sequence: u32) {
-        let now_ns = self.shared.clock.now_ns();
+        let now_ns = self.now_ns();
         let (node, tick) = (self.index, self.slot.tick);
         self.shared.tell(Witnessed::Input {
             node,
@@ -519,7 +546,11 @@ impl Worker {
             sequence,
             input: input.clone(),
         });
-        let mut outputs = self.slot.drive(input, now_ns, origin_ns);
+        let since_ns = match self.time.is_told() {
+            true => now_ns - (self.shared.wall.now_ns() - origin_ns),
+            false => origin_ns,
+        };
+        let mut outputs = self.slot.drive(input, now_ns, since_ns);
         for output in outputs.drain(..) {
             self.route(output, now_ns, origin_ns);
         }
@@ -537,7 +568,7 @@ impl Worker {
                     (self.shared).publish(node, topic, payload, now_ns, origin_ns);
                 }
             }
-            Output::Log { level, text } => self.shared.log(node, now_ns, level, text),
+            Output::Log(line) => self.shared.log(node, now_ns, line),
             Output::Shutdown { reason } => *lock(&self.shared.ended) = Some(reason),
             Output::SetTimer { .. } | Output::Latency { .. } => {}
             exchange if self.shared.is_outside(node, &exchange) => {
@@ -557,8 +588,13 @@ impl Worker {
     /// This node's counters, with what the host knows of it: drops, late
     /// ticks, latencies.
     fn diagnose(&mut self) {
-        let now_ns = self.shared.clock.now_ns();
+        let now_ns = self.now_ns();
         let mut health = self.slot.instance.node.health();
+        if !self.slot.is_active() {
+            health.warning = Some(self.slot.state().to_owned());
+        }
+        health.values.extend(self.time.values());
+        health.warning = self.time.trouble(&self.shared).or(health.warning);
         for (name, dropped) in &lock(&self.shared.inboxes[self.index].0).dropped {
             health
                 .values
@@ -640,14 +676,15 @@ fn witness_run(
     // Without a node that has panicked, the others must not go on.
     let goes_on = || {
         lock(&shared.ended).is_none()
-            && shared.clock.now_ns() < end_ns
+            && shared.wall.now_ns() < end_ns
             && !stop.load(Ordering::Relaxed)
             && !threads.iter().any(JoinHandle::is_finished)
     };
     while goes_on() {
-        let since_ns = shared.clock.now_ns() - begun_ns;
+        let since_ns = shared.wall.now_ns() - begun_ns;
         while let Some((_, to, input)) = changes.pop_if(|c| c.0 <= since_ns) {
-            shared.request(HOST, to, input, shared.clock.now_ns());
+            let now_ns = shared.time_of(to).unwrap_or(0);
+            shared.request(HOST, to, input, now_ns);
         }
         if let Ok(what) = events.recv_timeout(Duration::from_millis(20)) {
             witness(what)?;
@@ -681,15 +718,9 @@ fn show(shared: &Shared, options: &mut RunOptions, what: &Witnessed) {
             let node = (shared.graph.names.get(*node)).map_or("(outside)", String::as_str);
             options.observer.message(*now_ns, node, topic, payload);
         }
-        Witnessed::Log {
-            node,
-            now_ns,
-            level,
-            text,
-        } => {
-            options
-                .observer
-                .log(*now_ns, &shared.graph.names[*node], *level, text);
+        Witnessed::Log { node, now_ns, line } => {
+            let name = &shared.graph.names[*node];
+            options.observer.log(*now_ns, name, line.level, &line.text);
         }
         Witnessed::Diagnostics { now_ns, payload } => {
             options
@@ -722,14 +753,9 @@ fn record(recorder: &mut Recorder, what: Witnessed) -> Result<(), HostError> {
             sequence,
             input,
         } => recorder.input(node, now_ns, tick, &input, sequence),
-        Witnessed::Log {
-            node,
-            now_ns,
-            level,
-            text,
-        } => {
+        Witnessed::Log { node, now_ns, line } => {
             let name = recorder.name(node);
-            recorder.log(now_ns, &name, level, &text)
+            recorder.log(now_ns, &name, &line)
         }
         Witnessed::Diagnostics { now_ns, payload } => recorder.diagnostics(now_ns, &payload),
     }

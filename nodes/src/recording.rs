@@ -14,7 +14,7 @@
 
 use crate::graph::Graph;
 use crate::host::{HostError, NodeSpec};
-use crate::node::{Input, Level};
+use crate::node::{Input, LogLine};
 use crate::payload::Payload;
 use crate::rosout;
 use saccade_msgs::builtin_interfaces::Time;
@@ -142,14 +142,8 @@ impl Recorder {
     }
 
     /// A log line, on `/rosout`.
-    pub fn log(
-        &mut self,
-        now_ns: i64,
-        node: &str,
-        level: Level,
-        text: &str,
-    ) -> Result<(), HostError> {
-        let line = to_cdr(&rosout::line(now_ns, node, level, text));
+    pub fn log(&mut self, now_ns: i64, node: &str, line: &LogLine) -> Result<(), HostError> {
+        let line = to_cdr(&rosout::message(now_ns, node, line));
         self.write(&self.rosout.clone(), now_ns, 0, line)
     }
 

@@ -46,6 +46,10 @@ pub static NODES: &[Entry] = &[
         create: crate::explore::create,
     },
     Entry {
+        interface: &crate::gazebo_whiskeye::INTERFACE,
+        create: crate::gazebo_whiskeye::create,
+    },
+    Entry {
         interface: &crate::grasp_affordance::INTERFACE,
         create: crate::grasp_affordance::create,
     },
@@ -76,6 +80,10 @@ pub static NODES: &[Entry] = &[
     Entry {
         interface: &crate::teacher::INTERFACE,
         create: crate::teacher::create,
+    },
+    Entry {
+        interface: &crate::trajectory_server::INTERFACE,
+        create: crate::trajectory_server::create,
     },
     Entry {
         interface: &crate::wander::INTERFACE,

@@ -9,10 +9,9 @@ use crate::graph::{Graph, Instance};
 use crate::host::{HostError, NodeSpec};
 use crate::interface::Interface;
 use crate::node::{GoalStatus, Input, Output};
-use crate::parameter_services;
 use crate::payload::Payload;
 use crate::recording::{self, kind};
-use crate::slot::Slot;
+use crate::slot::{Slot, own_services};
 use saccade_msgs::saccade_msgs::{Exchange, InputLog};
 use saccade_msgs::{from_cdr, std_msgs};
 use saccade_rosbags::BagReader;
@@ -84,7 +83,8 @@ struct Recording {
     network: bool,
 }
 
-/// Replays all nodes of a recording but the embedded world.
+/// Replays all nodes of a recording but the embedded world, and those that talk with
+/// something that has a clock of its own.
 ///
 /// # Errors
 /// A file that is no recording of ours, is damaged, or names nodes or
@@ -114,9 +114,10 @@ pub fn run(path: &Path) -> Result<ReplayReport, HostError> {
     Ok(report)
 }
 
-/// The recording plays the part of the embedded world.
+/// The recording plays the part of the embedded world, and of what is not a function of its
+/// inputs.
 fn is_replayed(instance: &Instance) -> bool {
-    instance.interface.name != "embedded_world"
+    instance.interface.name != "embedded_world" && !instance.node.real_time_only()
 }
 
 /// What a recording holds of the topics on which only replayed nodes publish.
@@ -352,8 +353,8 @@ fn unpack(e: &Exchange, interface: &'static Interface) -> Option<Input> {
             .map(|p| p.name)
     };
     let payload = || Payload::from_cdr(e.r#type.as_str(), e.cdr.as_slice());
-    let hosts = parameter_services::SERVICES;
-    let service = own(&[interface.services, interface.clients, hosts]);
+    let hosts = || own_services().find(|s| s.name == e.name).map(|s| s.name);
+    let service = own(&[interface.services, interface.clients]).or_else(hosts);
     let action = own(&[interface.action_servers, interface.action_clients]);
     let id = e.id;
     Some(match e.kind {

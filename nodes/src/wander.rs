@@ -170,6 +170,10 @@ impl Node for Wander {
         }
     }
 
+    fn deactivate(&mut self, ctx: &mut Context<'_>) {
+        self.end(GoalStatus::Aborted, ctx);
+    }
+
     fn health(&self) -> Health {
         Health {
             warning: None,

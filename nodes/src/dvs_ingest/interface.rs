@@ -18,6 +18,12 @@ pub static INTERFACE: Interface = Interface {
             "saccade_msgs/msg/ClockRelation",
             "Once a second, of a sensor with a clock of its own: how it runs against ROS time, and what was lost.",
         ),
+        Endpoint::new(
+            "image_events",
+            "event_camera_msgs/msg/EventPacket",
+            "The events made of images, before the filters, encoding mono: for nodes that take an event camera.",
+        )
+        .qos(Qos::SENSOR.depth(256)),
     ],
     subscriptions: &[
         Endpoint::new(

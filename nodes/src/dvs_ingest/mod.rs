@@ -26,7 +26,7 @@ use saccade_msgs::event_camera_msgs::EventPacket;
 use saccade_msgs::saccade_msgs::{ClockRelation, SaccadePhase};
 use saccade_msgs::sensor_msgs::Image;
 use saccade_msgs::std_srvs::trigger;
-use saccade_rosbags::events::{EventBatch, Geometry, PacketDecoder, PacketView};
+use saccade_rosbags::events::{EventBatch, Geometry, PacketDecoder, PacketView, mono_packet};
 use settings::Settings;
 
 /// How often the clock relation is published, in receive time.
@@ -50,6 +50,7 @@ pub fn create(parameters: &Parameters) -> Result<Box<dyn Node>, NodeError> {
     Ok(Box::new(DvsIngest {
         settings,
         images,
+        image_packets: 0,
         source: None,
         decoder: PacketDecoder::new(),
         batch: EventBatch::default(),
@@ -88,6 +89,7 @@ enum Source {
 struct DvsIngest {
     settings: Settings,
     images: Images,
+    image_packets: u64,
     /// Which topic spoke first.
     source: Option<Source>,
     decoder: PacketDecoder,
@@ -158,13 +160,33 @@ impl DvsIngest {
             .and_then(|geometry| self.ready(geometry));
         match ready {
             Ok(()) if batch.events.is_empty() => {}
-            Ok(()) => self.take_in(&mut batch.events, false, ctx),
+            Ok(()) => {
+                self.pass_on(&batch.events, image, ctx);
+                self.take_in(&mut batch.events, false, ctx);
+            }
             Err(reason) => {
                 self.counts.bad_images += 1;
                 ctx.log(Level::Warn, reason);
             }
         }
         self.batch = batch;
+    }
+
+    /// Publishes the events of an image, at least one.
+    fn pass_on(&mut self, events: &[Event], image: &Image, ctx: &mut Context<'_>) {
+        let sensor = Geometry {
+            width: image.width as u16,
+            height: image.height as u16,
+        };
+        let base_ns = events[0].t_us.saturating_mul(1000);
+        let frame = &image.header.frame_id;
+        match mono_packet(events, base_ns, sensor, self.image_packets, frame) {
+            Ok(packet) => {
+                self.image_packets += 1;
+                ctx.publish("image_events", packet);
+            }
+            Err(error) => ctx.log(Level::Warn, error.to_string()),
+        }
     }
 
     /// Follows the sensor's clock, and tells of it once a second.

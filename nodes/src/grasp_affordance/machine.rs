@@ -3,10 +3,12 @@
 
 mod looking;
 mod moving;
+mod stopping;
 
 use super::contour::Class;
 use super::evidence::gather;
 use super::geometry::Pose;
+use super::guard;
 use super::kinematics::{Arm, distance};
 use super::locate::{Located, locate};
 use super::plan::{self, HAND_OPEN, HOME, Hand, Plan, Recipe, TOOL};
@@ -97,6 +99,10 @@ impl State {
 
 /// Own name of the action served.
 pub const ACTION: &str = "grasp_object";
+/// Own names of the services offered.
+pub const STOP: &str = "stop";
+/// See [`STOP`].
+pub const RESET: &str = "reset";
 /// Own names of the actions used.
 pub const CONTROLLERS: [&str; 2] = ["arm_controller", "hand_controller"];
 const ARM: usize = 0;
@@ -187,6 +193,8 @@ pub struct Machine {
     task: Option<Task>,
     /// Running goals of arm and hand.
     running: [Option<u64>; 2],
+    /// An e-stop has been pressed since the last reset.
+    latched: bool,
     /// When the present motion is late.
     late_ns: i64,
     /// When both goals had ended.
@@ -208,6 +216,7 @@ impl Machine {
             published_ns: i64::MIN / 2,
             task: None,
             running: [None; 2],
+            latched: false,
             late_ns: 0,
             ended_ns: None,
         }
@@ -246,7 +255,9 @@ impl Machine {
             return;
         }
         match self.senses.arm {
-            Some(arm) if distance(&arm.value, &HOME) > AT_HOME => self.recover(ctx),
+            Some(arm) if distance(&arm.value, &HOME) > AT_HOME && !self.settings.dry_run => {
+                self.recover(ctx);
+            }
             _ => self.look(format!("goal for trial {}", goal.trial), ctx),
         }
     }
@@ -260,14 +271,6 @@ impl Machine {
                 GoalStatus::Canceled,
                 ctx,
             );
-        }
-    }
-
-    /// The e-stop changed.
-    pub fn e_stop(&mut self, pressed: bool, ctx: &mut Context<'_>) {
-        self.senses.e_stop = pressed;
-        if pressed && self.task.is_some() {
-            self.stop("e-stop", "stopped", GoalStatus::Aborted, ctx);
         }
     }
 
@@ -408,27 +411,6 @@ impl Machine {
         self.finish(verdict, GoalStatus::Aborted, ctx);
     }
 
-    /// Cancels every motion at once and ends the goal.
-    fn stop(
-        &mut self,
-        reason: impl Into<String>,
-        outcome: &'static str,
-        status: GoalStatus,
-        ctx: &mut Context<'_>,
-    ) {
-        for (which, running) in self.running.iter_mut().enumerate() {
-            if let Some(id) = running.take() {
-                ctx.cancel_goal(CONTROLLERS[which], id);
-            }
-        }
-        let verdict = Verdict {
-            success: false,
-            outcome,
-            reason: reason.into(),
-        };
-        self.finish(verdict, status, ctx);
-    }
-
     /// Ends the goal; a machine that was moving is stopped, else idle.
     fn finish(&mut self, verdict: Verdict, status: GoalStatus, ctx: &mut Context<'_>) {
         self.senses.recording = false;
@@ -502,17 +484,19 @@ impl Machine {
             self.ended_ns = Some(ctx.now_ns);
             return;
         }
-        self.send(
-            ARM,
-            report::arm_trajectory(&[trajectory]),
-            trajectory.duration(),
-            ctx,
-        );
+        if let Some(at) = self.settings.work_box.left_at(&self.arm, trajectory) {
+            self.stop(left_box(at), "failed", GoalStatus::Aborted, ctx);
+            return;
+        }
+        let (scaling, most) = (self.settings.speed_scaling, self.settings.space.scaling);
+        let way = guard::slowed(trajectory, scaling, most.velocity);
+        let message = report::arm_trajectory(&[&way]);
+        self.send(ARM, message, way.duration(), ctx);
     }
 
     fn send_hand(&mut self, poses: &[Hand], ctx: &mut Context<'_>) {
         let from = self.senses.hand.map_or(HAND_OPEN, |h| h.value);
-        let speed = self.settings.hand_speed;
+        let speed = self.settings.hand_speed * self.settings.speed_scaling;
         let (trajectory, duration_s) = report::hand_trajectory(&from, poses, speed);
         self.send(HAND, trajectory, duration_s, ctx);
     }
@@ -524,6 +508,10 @@ impl Machine {
         duration_s: f64,
         ctx: &mut Context<'_>,
     ) {
+        // Not reached: a dry run ends with the plan. What sends is the place to be sure.
+        if self.settings.dry_run {
+            return;
+        }
         let goal = fjt::Goal {
             trajectory,
             ..fjt::Goal::default()
@@ -538,4 +526,12 @@ impl Machine {
         self.running[which] = Some(id);
         self.ended_ns = None;
     }
+}
+
+/// Why a way is not gone.
+fn left_box(at: glam::DVec3) -> String {
+    format!(
+        "the hand would leave the workspace box at ({:.3}, {:.3}, {:.3}) m",
+        at.x, at.y, at.z
+    )
 }

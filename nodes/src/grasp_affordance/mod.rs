@@ -6,6 +6,7 @@
 pub mod contour;
 pub mod evidence;
 pub mod geometry;
+pub mod guard;
 pub mod kinematics;
 pub mod locate;
 pub mod machine;
@@ -48,7 +49,7 @@ pub static INTERFACE: Interface = Interface {
         Endpoint::new(
             "markers",
             "visualization_msgs/msg/MarkerArray",
-            "The object found and the tool at the grasp.",
+            "The object found and the tool at the grasp; in a dry run the tool's whole way.",
         ),
     ],
     subscriptions: &[
@@ -86,8 +87,24 @@ pub static INTERFACE: Interface = Interface {
             .qos(Qos::DEFAULT.depth(100)),
         Endpoint::new("tf_static", "tf2_msgs/msg/TFMessage", "The fixed frames.")
             .qos(Qos::LATCHED.depth(16)),
-        Endpoint::new("e_stop", "std_msgs/msg/Bool", "True: stop at once and stay so.")
-            .qos(Qos::LATCHED),
+        Endpoint::new(
+            "e_stop",
+            "std_msgs/msg/Bool",
+            "True: stop at once, and stay so until it is false and `reset` has been called.",
+        )
+        .qos(Qos::LATCHED),
+    ],
+    services: &[
+        Endpoint::new(
+            machine::STOP,
+            "std_srvs/srv/Trigger",
+            "Stops as the topic does, for those who have no button.",
+        ),
+        Endpoint::new(
+            machine::RESET,
+            "std_srvs/srv/Trigger",
+            "Motion is allowed again after an e-stop; refused while it is pressed.",
+        ),
     ],
     clients: &[Endpoint::new(
         "microsaccade",
@@ -113,16 +130,26 @@ pub static INTERFACE: Interface = Interface {
     ],
     parameters: settings::PARAMETERS,
     timers: &[TimerDecl { name: "step", period_ns: 10_000_000 }],
-    ..Interface::EMPTY
 };
 
 /// Makes the node.
 ///
 /// # Errors
-/// None beyond what the parameters' ranges check.
+/// A workspace box without room.
 pub fn create(parameters: &Parameters) -> Result<Box<dyn Node>, NodeError> {
+    let settings = Settings::new(parameters);
+    let work_box = settings.work_box;
+    if !work_box.low.cmplt(work_box.high).all() {
+        return Err(NodeError::Configuration {
+            node: "grasp_affordance",
+            reason: format!(
+                "the box from {} to {} has no room; each box_*_min must be below its box_*_max",
+                work_box.low, work_box.high
+            ),
+        });
+    }
     Ok(Box::new(GraspAffordance {
-        machine: Machine::new(Settings::new(parameters)),
+        machine: Machine::new(settings),
     }))
 }
 
@@ -175,7 +202,8 @@ impl GraspAffordance {
             } => {
                 machine.ended(id, status, payload.get().ok().as_deref(), ctx);
             }
-            Input::Request { .. } | Input::Feedback { .. } => {}
+            Input::Request { service, id, .. } => machine.request(service, id, ctx),
+            Input::Feedback { .. } => {}
         }
         Ok(())
     }
@@ -193,12 +221,21 @@ impl Node for GraspAffordance {
         }
     }
 
+    fn deactivate(&mut self, ctx: &mut Context<'_>) {
+        self.machine.rest(ctx);
+    }
+
+    fn change(&mut self, parameters: &Parameters) -> Result<(), NodeError> {
+        self.machine.set_speed(parameters.double("speed_scaling"));
+        Ok(())
+    }
+
     fn health(&self) -> Health {
         let machine = &self.machine;
         let (counts, senses) = (machine.counts, &machine.senses);
         let warning = (machine.state == machine::State::Stopped)
             .then(|| format!("stopped: {}", machine.reason))
-            .or_else(|| senses.e_stop.then(|| "e-stop is pressed".to_owned()));
+            .or_else(|| machine.held());
         let number = |name: &str, value: u64| (name.to_owned(), value.to_string());
         Health {
             warning,

@@ -215,8 +215,8 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// How long all motions of the arm take, seconds.
-    pub fn duration(&self) -> f64 {
+    /// All motions of the arm in their order.
+    pub fn parts(&self) -> [&Trajectory; 6] {
         [
             &self.reach,
             &self.descend,
@@ -225,9 +225,11 @@ impl Plan {
             &self.retreat,
             &self.home,
         ]
-        .iter()
-        .map(|t| t.duration())
-        .sum()
+    }
+
+    /// How long they take, seconds.
+    pub fn duration(&self) -> f64 {
+        self.parts().iter().map(|t| t.duration()).sum()
     }
 }
 
@@ -517,14 +519,7 @@ mod tests {
                         let plan = plan(&arm, class, &place, &HOME, &space());
                         let plan = plan.unwrap_or_else(|e| panic!("{e}, yaw {yaw}"));
                         planned += 1;
-                        let parts = [
-                            &plan.reach,
-                            &plan.descend,
-                            &plan.lift,
-                            &plan.put_back,
-                            &plan.retreat,
-                            &plan.home,
-                        ];
+                        let parts = plan.parts();
                         let mut at = HOME;
                         for part in parts {
                             let (first, last) = (part.points[0], part.end().unwrap());

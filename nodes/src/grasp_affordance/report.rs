@@ -2,6 +2,7 @@
 
 use super::contour::{BALL_RADIUS, BOTTLE_HEIGHT, Class, PEN_LENGTH, PEN_RADIUS};
 use super::geometry::Pose;
+use super::kinematics::Arm;
 use super::locate::{Located, object_pose};
 use super::plan::{HAND_JOINTS, Hand};
 use super::senses::ARM_JOINTS;
@@ -153,6 +154,41 @@ pub fn markers(
         });
     }
     MarkerArray { markers }
+}
+
+/// The tool's way along each part of a plan, as lines to draw.
+pub fn ways(arm: &Arm, parts: &[&Trajectory], frame: &str, stamp: Time) -> Vec<Marker> {
+    let line = |(k, part): (usize, &&Trajectory)| {
+        let along = part.points.iter().map(|p| arm.forward(&p.q).p);
+        Marker {
+            header: Header {
+                stamp,
+                frame_id: frame.to_owned(),
+            },
+            ns: "way".to_owned(),
+            id: k as i32,
+            r#type: Marker::LINE_STRIP,
+            action: Marker::ADD,
+            pose: pose(&Pose::from_xyz_rpy([0.0; 3], [0.0; 3])),
+            // The width of a line.
+            scale: vector([0.004, 0.0, 0.0]),
+            color: ColorRGBA {
+                r: 0.2,
+                g: 0.4 + 0.1 * k as f32,
+                b: 0.9,
+                a: 1.0,
+            },
+            points: along
+                .map(|p| geometry::Point {
+                    x: p.x,
+                    y: p.y,
+                    z: p.z,
+                })
+                .collect(),
+            ..Marker::default()
+        }
+    };
+    parts.iter().enumerate().map(line).collect()
 }
 
 fn pose(of: &Pose) -> geometry::Pose {

@@ -66,6 +66,16 @@ pub struct Senses {
 }
 
 impl Senses {
+    /// Forgets what was sensed so far; the e-stop stays as it is.
+    pub fn forget(&mut self) {
+        *self = Senses {
+            e_stop: self.e_stop,
+            dropped: self.dropped,
+            unusable: self.unusable,
+            ..Senses::default()
+        };
+    }
+
     /// Forgets the events so far and keeps those to come.
     pub fn record(&mut self) {
         self.events.clear();

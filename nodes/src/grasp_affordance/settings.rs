@@ -1,5 +1,6 @@
 //! The node's parameters.
 
+use super::guard::WorkBox;
 use super::locate::Area;
 use super::plan::Workspace;
 use super::trajectory::Scaling;
@@ -130,6 +131,56 @@ pub const PARAMETERS: &[ParameterDecl] = &[
         "Share of the joints' acceleration limits to use.",
     ),
     ParameterDecl::double(
+        "speed_scaling",
+        1.0,
+        (0.01, 1.0),
+        "",
+        "Of arm and hand on top of that: trajectories sent from now on take so much longer.",
+    )
+    .live(),
+    ParameterDecl::double(
+        "box_x_min",
+        -2.0,
+        (-5.0, 5.0),
+        "m",
+        "The hand stays in this box.",
+    ),
+    ParameterDecl::double(
+        "box_x_max",
+        2.0,
+        (-5.0, 5.0),
+        "m",
+        "The hand stays in this box.",
+    ),
+    ParameterDecl::double(
+        "box_y_min",
+        -2.0,
+        (-5.0, 5.0),
+        "m",
+        "The hand stays in this box.",
+    ),
+    ParameterDecl::double(
+        "box_y_max",
+        2.0,
+        (-5.0, 5.0),
+        "m",
+        "The hand stays in this box.",
+    ),
+    ParameterDecl::double(
+        "box_z_min",
+        -2.0,
+        (-5.0, 5.0),
+        "m",
+        "The hand stays in this box.",
+    ),
+    ParameterDecl::double(
+        "box_z_max",
+        4.0,
+        (-5.0, 5.0),
+        "m",
+        "The hand stays in this box.",
+    ),
+    ParameterDecl::double(
         "gentle_scaling",
         0.8,
         (0.05, 1.0),
@@ -231,6 +282,10 @@ pub struct Settings {
     pub mount: [f64; 3],
     /// What bounds the motions.
     pub space: Workspace,
+    /// Where the hand may be.
+    pub work_box: WorkBox,
+    /// Of every trajectory sent.
+    pub speed_scaling: f64,
     /// How long to hold.
     pub hold_ns: i64,
     /// Of the hand's fastest joint, rad/s.
@@ -282,6 +337,15 @@ impl Settings {
                 },
                 gentle: p.double("gentle_scaling"),
             },
+            work_box: WorkBox {
+                low: ["box_x_min", "box_y_min", "box_z_min"]
+                    .map(|n| p.double(n))
+                    .into(),
+                high: ["box_x_max", "box_y_max", "box_z_max"]
+                    .map(|n| p.double(n))
+                    .into(),
+            },
+            speed_scaling: p.double("speed_scaling"),
             hold_ns: ns("hold_s"),
             hand_speed: p.double("hand_speed"),
             contact_gap: p.double("contact_gap"),

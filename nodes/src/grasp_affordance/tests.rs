@@ -193,6 +193,21 @@ impl Rig {
         }
     }
 
+    /// Calls a service of the node; whether it succeeded.
+    fn ask(&mut self, service: &'static str) -> bool {
+        let payload = Payload::new(trigger::Request::default());
+        self.input(Input::Request {
+            service,
+            id: 9,
+            payload,
+        });
+        let answer = self.outputs.iter().rev().find_map(|o| match o {
+            Output::Respond { payload, .. } => payload.get::<trigger::Response>().ok(),
+            _ => None,
+        });
+        answer.expect("it is answered").success
+    }
+
     fn wait(&mut self, ms: usize) {
         for _ in 0..ms {
             self.step(None);
@@ -554,14 +569,20 @@ fn nothing_moves_out_of_reach() {
 }
 
 #[test]
-fn nothing_moves_with_the_e_stop_pressed_until_it_is_released() {
+fn nothing_moves_after_an_e_stop_until_it_is_released_and_reset() {
     let mut rig = Rig::new();
     rig.message("e_stop", Bool { data: true });
     rig.wait(30);
     rig.goal(100);
     rig.wait(10);
     rig.refused_for("e-stop");
+    assert!(!rig.ask("reset"), "it is still pressed");
     rig.message("e_stop", Bool { data: false });
+    rig.goal(100);
+    rig.wait(10);
+    rig.refused_for("call the service 'reset' first");
+    assert!(rig.node.health().warning.unwrap().contains("reset"));
+    assert!(rig.ask("reset"));
     rig.look(2, 0.9);
     assert!(rig.moved());
 }
@@ -600,6 +621,32 @@ fn a_dry_run_plans_and_moves_nothing() {
         1
     );
     assert!(!rig.moved());
+    let marked = rig.outputs.iter().find_map(|o| match o {
+        Output::Publish {
+            topic: "markers",
+            payload,
+        } => payload
+            .get::<saccade_msgs::visualization_msgs::MarkerArray>()
+            .ok(),
+        _ => None,
+    });
+    let marked = marked.expect("the plan is drawn");
+    let ways = marked.markers.iter().filter(|m| m.ns == "way");
+    assert!(ways.clone().count() == 6 && ways.clone().all(|m| m.points.len() > 1));
+    // The way begins where the arm is, and ends at rest.
+    let ends =
+        |m: &saccade_msgs::visualization_msgs::Marker| (m.points[0], m.points[m.points.len() - 1]);
+    let ways: Vec<_> = ways.map(ends).collect();
+    assert!((ways[0].0.x - ways[5].1.x).abs() < 1e-6 && (ways[0].0.z - ways[5].1.z).abs() < 1e-6);
+}
+
+#[test]
+fn a_dry_run_does_not_bring_the_arm_home_either() {
+    let mut rig = Rig::with(&[("dry_run", Value::Bool(true))]);
+    rig.arm[0] += 0.5;
+    rig.look(2, 0.9);
+    assert_eq!(rig.result().unwrap().1.outcome, "planned");
+    assert!(!rig.moved());
 }
 
 /// Both running goals cancelled, nothing sent after, and a new goal recovers.
@@ -634,6 +681,68 @@ fn cancelling_stops_arm_and_hand_at_once() {
 fn the_e_stop_stops_arm_and_hand_at_once() {
     let press = |rig: &mut Rig| rig.message("e_stop", Bool { data: true });
     stops(press, GoalStatus::Aborted, "stopped", "e-stop");
+    let call = |rig: &mut Rig| assert!(rig.ask("stop"));
+    stops(call, GoalStatus::Aborted, "stopped", "service 'stop'");
+    // Within the input itself: no tick of the machine lies between.
+    let mut rig = Rig::new();
+    rig.look(2, 0.9);
+    let before = rig.outputs.len();
+    rig.message("e_stop", Bool { data: true });
+    let after = &rig.outputs[before..];
+    let cancelled = after
+        .iter()
+        .filter(|o| matches!(o, Output::CancelGoal { .. }));
+    assert_eq!(cancelled.count(), 2, "arm and hand");
+}
+
+/// The messages on the arm's trajectories that were sent: (seconds, fastest joint in rad/s).
+fn arm_ways(rig: &Rig) -> Vec<(f64, f64)> {
+    let ways = rig.outputs.iter().filter_map(|o| match o {
+        Output::SendGoal {
+            action: "arm_controller",
+            payload,
+            ..
+        } => {
+            let goal = payload.get::<fjt::Goal>().unwrap();
+            let points = &goal.trajectory.points;
+            let seconds = points.last().unwrap().time_from_start.to_ns() as f64 / 1e9;
+            let fastest = points.iter().flat_map(|p| &p.velocities);
+            Some((seconds, fastest.fold(0.0f64, |m, v| m.max(v.abs()))))
+        }
+        _ => None,
+    });
+    ways.collect()
+}
+
+#[test]
+fn every_goal_keeps_to_the_box_and_the_speed() {
+    let mut rig = Rig::with(&[("box_x_max", Value::Double(0.4))]);
+    rig.look(2, 0.9);
+    rig.refused_for("workspace box");
+    assert!(!rig.moved());
+    let error = {
+        let mut parameters = Parameters::defaults(&INTERFACE);
+        parameters.set("box_z_min", Value::Double(4.5)).unwrap();
+        create(&parameters).err().expect("no room").to_string()
+    };
+    assert!(error.contains("has no room"), "{error}");
+
+    let mut rig = Rig::new();
+    rig.look(2, 0.9);
+    let whole = arm_ways(&rig)[0];
+    let mut rig = Rig::with(&[("speed_scaling", Value::Double(0.5))]);
+    rig.look(2, 0.9);
+    let half = arm_ways(&rig)[0];
+    assert!((half.0 - 2.0 * whole.0).abs() < 0.01, "{half:?} {whole:?}");
+    assert!((half.1 - 0.5 * whole.1).abs() < 0.01);
+    // Slower still for what is sent from now on.
+    let mut parameters = Parameters::defaults(&INTERFACE);
+    parameters.set("speed_scaling", Value::Double(0.1)).unwrap();
+    rig.node.change(&parameters).unwrap();
+    while arm_ways(&rig).len() < 2 {
+        rig.obey(0.0);
+    }
+    assert!(arm_ways(&rig)[1].1 <= 0.1 * 0.4 * 1.26 + 1e-9);
 }
 
 #[test]

@@ -568,6 +568,13 @@ impl Node for PathIntegration {
         }
     }
 
+    fn deactivate(&mut self, ctx: &mut Context<'_>) {
+        let reason = "the node is deactivated".to_owned();
+        self.end(GoalStatus::Aborted, "stopped", reason, ctx);
+        self.senses.forget();
+        self.last_ns = None;
+    }
+
     fn health(&self) -> Health {
         let [x, y] = self.brain.home_m();
         let mut values = vec![

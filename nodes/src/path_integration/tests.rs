@@ -84,7 +84,7 @@ impl Rig {
                     let feedback = payload.get::<return_home::Feedback>().expect("feedback");
                     self.states.push(feedback.state.clone());
                 }
-                Output::Log { text, .. } => self.logs.push(text),
+                Output::Log(line) => self.logs.push(line.text),
                 Output::AnswerGoal { accepted, .. } => self.accepted.push(accepted),
                 _ => {}
             }

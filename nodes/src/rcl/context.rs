@@ -70,10 +70,39 @@ impl Drop for NodeHandle {
     }
 }
 
-/// Something that rcl can wait for, and whether something may have come to it.
+/// Something that rcl can wait for, and whether something may have come to it: shared by
+/// who waits and who takes.
 pub(super) struct Watched<T> {
     pub end: Arc<T>,
-    pub rang: Arc<AtomicBool>,
+    rang: Arc<AtomicBool>,
+}
+
+impl<T> Watched<T> {
+    pub fn new(end: T) -> Self {
+        Watched {
+            end: Arc::new(end),
+            rang: Arc::default(),
+        }
+    }
+
+    /// Whether it has rung since this was asked before.
+    pub fn rang(&self) -> bool {
+        self.rang.swap(false, Ordering::AcqRel)
+    }
+
+    pub fn ring(&self) {
+        self.rang.store(true, Ordering::Release);
+    }
+}
+
+// Not derived: what is at the end is shared, not copied.
+impl<T> Clone for Watched<T> {
+    fn clone(&self) -> Self {
+        Watched {
+            end: self.end.clone(),
+            rang: self.rang.clone(),
+        }
+    }
 }
 
 /// Our part of ROS 2's graph.
@@ -283,7 +312,7 @@ unsafe fn ring<T, R>(watched: &[Watched<T>], left: *mut *const R) {
     for (i, watched) in watched.iter().enumerate() {
         // SAFETY: by this function's contract.
         if unsafe { !(*left.add(i)).is_null() } {
-            watched.rang.store(true, Ordering::Release);
+            watched.ring();
         }
     }
 }

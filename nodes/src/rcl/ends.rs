@@ -1,8 +1,6 @@
 //! Publishers, subscriptions, and both sides of services.
 
 use std::cell::UnsafeCell;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use r2r_rcl as rcl;
 
@@ -119,18 +117,9 @@ impl Publish for Publisher {
     }
 }
 
-/// What a receiver and those who wait for it share.
-fn watched<T>(end: &Arc<T>, rang: &Arc<AtomicBool>) -> Watched<T> {
-    Watched {
-        end: end.clone(),
-        rang: rang.clone(),
-    }
-}
-
 /// Takes messages of a topic.
 pub(super) struct Subscription {
-    end: Arc<SubscriptionEnd>,
-    rang: Arc<AtomicBool>,
+    at: Watched<SubscriptionEnd>,
     bytes: Bytes,
 }
 
@@ -160,25 +149,24 @@ impl Subscription {
             }
         })?;
         Ok(Subscription {
-            end: Arc::new(end),
-            rang: Arc::default(),
+            at: Watched::new(end),
             bytes: Bytes::new()?,
         })
     }
 
     /// For who waits.
     pub fn watched(&self) -> Watched<SubscriptionEnd> {
-        watched(&self.end, &self.rang)
+        self.at.clone()
     }
 }
 
 impl Receive for Subscription {
     fn rang(&self) -> bool {
-        self.rang.swap(false, Ordering::AcqRel)
+        self.at.rang()
     }
 
     fn ring(&self) {
-        self.rang.store(true, Ordering::Release);
+        self.at.ring();
     }
 
     fn take(&mut self) -> Option<Result<Incoming, NetworkError>> {
@@ -187,8 +175,9 @@ impl Receive for Subscription {
         let none = std::ptr::null_mut();
         let bytes = self.bytes.as_mut_ptr();
         // SAFETY: all that is pointed to is ours and outlives the call.
-        let code =
-            unsafe { rcl::rcl_take_serialized_message(self.end.as_ptr(), bytes, &mut info, none) };
+        let code = unsafe {
+            rcl::rcl_take_serialized_message(self.at.end.as_ptr(), bytes, &mut info, none)
+        };
         if code == rcl::RCL_RET_SUBSCRIPTION_TAKE_FAILED as i32 {
             return None;
         }
@@ -207,18 +196,37 @@ impl Receive for Subscription {
     }
 }
 
-/// A service: its replies go here.
-pub(super) struct Service {
-    end: Arc<ServiceEnd>,
-    rang: Arc<AtomicBool>,
+/// A side of a service, shared by who sends and who takes.
+pub(super) struct Side<T> {
+    at: Watched<T>,
     kind: ServiceKind,
 }
 
-/// The requests to a [`Service`].
-pub(super) struct Requests {
-    end: Arc<ServiceEnd>,
-    rang: Arc<AtomicBool>,
-    kind: ServiceKind,
+/// Takes requests, and sends replies.
+pub(super) type Service = Side<ServiceEnd>;
+/// Sends requests, and takes replies.
+pub(super) type Client = Side<ClientEnd>;
+
+// Not derived: what is at the end is shared, not copied.
+impl<T> Clone for Side<T> {
+    fn clone(&self) -> Self {
+        Side {
+            at: self.at.clone(),
+            kind: self.kind,
+        }
+    }
+}
+
+impl<T> Side<T> {
+    fn made(end: T, kind: ServiceKind) -> Self {
+        let at = Watched::new(end);
+        Side { at, kind }
+    }
+
+    /// For who waits.
+    pub fn watched(&self) -> Watched<T> {
+        self.at.clone()
+    }
 }
 
 impl Service {
@@ -242,25 +250,7 @@ impl Service {
                 rcl::rcl_service_init(raw, node, kind.support, c_name.as_ptr(), &options)
             }
         })?;
-        Ok(Service {
-            end: Arc::new(end),
-            rang: Arc::default(),
-            kind,
-        })
-    }
-
-    /// Where requests come.
-    pub fn requests(&self) -> Requests {
-        Requests {
-            end: self.end.clone(),
-            rang: self.rang.clone(),
-            kind: self.kind,
-        }
-    }
-
-    /// For who waits.
-    pub fn watched(&self) -> Watched<ServiceEnd> {
-        watched(&self.end, &self.rang)
+        Ok(Self::made(end, kind))
     }
 }
 
@@ -272,22 +262,23 @@ impl Reply for Service {
             sequence_number: caller.number,
         };
         // SAFETY: the message is of the service's type, and outlives the call.
-        let code = unsafe { rcl::rcl_send_response(self.end.as_ptr(), &mut of, message.as_ptr()) };
+        let code =
+            unsafe { rcl::rcl_send_response(self.at.end.as_ptr(), &mut of, message.as_ptr()) };
         Ok(check(code, || "reply".into())?)
     }
 }
 
-impl Receive for Requests {
+impl Receive for Service {
     fn rang(&self) -> bool {
-        self.rang.swap(false, Ordering::AcqRel)
+        self.at.rang()
     }
 
     fn ring(&self) {
-        self.rang.store(true, Ordering::Release);
+        self.at.ring();
     }
 
     fn take(&mut self) -> Option<Result<Incoming, NetworkError>> {
-        let end = self.end.as_ptr();
+        let end = self.at.end.as_ptr();
         take(
             self.kind.request,
             rcl::RCL_RET_SERVICE_TAKE_FAILED,
@@ -327,20 +318,6 @@ fn take(
     taken().map_err(NetworkError::from).transpose()
 }
 
-/// A client: its requests go here.
-pub(super) struct Client {
-    end: Arc<ClientEnd>,
-    rang: Arc<AtomicBool>,
-    kind: ServiceKind,
-}
-
-/// The replies to a [`Client`].
-pub(super) struct Answers {
-    end: Arc<ClientEnd>,
-    rang: Arc<AtomicBool>,
-    kind: ServiceKind,
-}
-
 impl Client {
     /// Of a node.
     ///
@@ -356,33 +333,15 @@ impl Client {
                 rcl::rcl_client_init(raw, node, kind.support, c_name.as_ptr(), &options)
             }
         })?;
-        Ok(Client {
-            end: Arc::new(end),
-            rang: Arc::default(),
-            kind,
-        })
-    }
-
-    /// Where replies come.
-    pub fn answers(&self) -> Answers {
-        Answers {
-            end: self.end.clone(),
-            rang: self.rang.clone(),
-            kind: self.kind,
-        }
-    }
-
-    /// For who waits.
-    pub fn watched(&self) -> Watched<ClientEnd> {
-        watched(&self.end, &self.rang)
+        Ok(Self::made(end, kind))
     }
 }
 
 impl Ask for Client {
     fn is_heard(&self) -> bool {
         let mut heard = false;
-        let client = self.end.as_ptr();
-        let code = (self.end.node).with(|node| {
+        let client = self.at.end.as_ptr();
+        let code = (self.at.end.node).with(|node| {
             // SAFETY: node and client were initialised, and live as long as this.
             unsafe { rcl::rcl_service_server_is_available(node, client, &mut heard) }
         });
@@ -394,23 +353,23 @@ impl Ask for Client {
         let mut number = 0;
         // SAFETY: the message is of the service's type, and outlives the call.
         let code =
-            unsafe { rcl::rcl_send_request(self.end.as_ptr(), message.as_ptr(), &mut number) };
+            unsafe { rcl::rcl_send_request(self.at.end.as_ptr(), message.as_ptr(), &mut number) };
         check(code, || "send a request".into())?;
         Ok(number)
     }
 }
 
-impl Receive for Answers {
+impl Receive for Client {
     fn rang(&self) -> bool {
-        self.rang.swap(false, Ordering::AcqRel)
+        self.at.rang()
     }
 
     fn ring(&self) {
-        self.rang.store(true, Ordering::Release);
+        self.at.ring();
     }
 
     fn take(&mut self) -> Option<Result<Incoming, NetworkError>> {
-        let end = self.end.as_ptr();
+        let end = self.at.end.as_ptr();
         take(
             self.kind.response,
             rcl::RCL_RET_CLIENT_TAKE_FAILED,

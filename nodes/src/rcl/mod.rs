@@ -111,9 +111,8 @@ impl Middleware for Member {
     ) -> Result<ros::Server, NetworkError> {
         let kind = self.context.types().service(type_name)?;
         let made = Service::new(&self.nodes[node], name, kind, profile(qos))?;
-        let requests = made.requests();
         self.context.watch_service(&made);
-        Ok((Box::new(requests), Box::new(made)))
+        Ok((Box::new(made.clone()), Box::new(made)))
     }
 
     fn client(
@@ -124,9 +123,8 @@ impl Middleware for Member {
     ) -> Result<ros::Client, NetworkError> {
         let kind = self.context.types().service(type_name)?;
         let made = Client::new(&self.nodes[node], name, kind)?;
-        let answers = made.answers();
         self.context.watch_client(&made);
-        Ok((Box::new(answers), Box::new(made)))
+        Ok((Box::new(made.clone()), Box::new(made)))
     }
 
     // rcl tells the graph of each as it is made.

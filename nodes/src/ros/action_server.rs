@@ -162,7 +162,7 @@ impl ActionServers {
         let id = goals.last;
         let info = GoalInfo {
             goal_id: uuid,
-            stamp: Time::from_ns(inlet.now_ns()),
+            stamp: Time::from_ns(inlet.now_ns(self.served[i].node)),
         };
         let goal = Goal {
             action: i,

@@ -12,12 +12,15 @@ use super::action_client::{ActionClients, ClientPart};
 use super::action_server::{ActionServers, ServerPart};
 use super::services::{ServicePart, Services};
 use super::{Incoming, Middleware, NetworkError, Publish, Receive};
+use crate::clock;
 use crate::graph::{Graph, Instance};
 use crate::host::HostError;
 use crate::interface::Qos;
 use crate::network::{Connect, HOST_TOPICS, Inlet, Network};
-use crate::node::{Level, Output};
+use crate::node::{Level, LogLine, Output};
 use crate::payload::Payload;
+use saccade_msgs::rosgraph_msgs::Clock;
+use saccade_msgs::{Message, from_cdr};
 
 /// At most so many messages are taken from a topic before the others have their turn.
 const TURN: usize = 64;
@@ -94,6 +97,10 @@ impl Outlet {
             nodes.push(node_topics(&mut *middleware, graph, i, instance)?);
         }
         let topics = subscribe(&mut *middleware, graph)?;
+        // Whichever of them follow it: that may change.
+        let all: Vec<_> = (0..instances.len()).collect();
+        let qos = Qos::SENSOR.depth(1);
+        let clock = middleware.subscriber(&all, clock::TOPIC, Clock::TYPE_NAME, qos)?;
         let (services, s) = Services::open(&mut *middleware, graph, instances)?;
         let (servers, a) = ActionServers::open(&mut *middleware, graph, instances)?;
         let (clients, c) = ActionClients::open(&mut *middleware, graph, instances)?;
@@ -108,6 +115,7 @@ impl Outlet {
         middleware.announce()?;
         let stop = Arc::new(AtomicBool::new(false));
         let receiver = Receiver {
+            clock,
             topics,
             parts,
             exchanges: exchanges.clone(),
@@ -139,10 +147,10 @@ fn node_topics(
     let mut topics = Vec::new();
     for endpoint in instance.interface.publishers.iter().chain(HOST_TOPICS) {
         let name = match graph.publishes(node, endpoint.name) {
-            Some(topic) => &graph.topics[topic].name,
-            None => endpoint.name,
+            Some(topic) => graph.topics[topic].name.clone(),
+            None => endpoint.of_node(&instance.name),
         };
-        let publisher = middleware.publisher(node, name, endpoint.type_name, endpoint.qos)?;
+        let publisher = middleware.publisher(node, &name, endpoint.type_name, endpoint.qos)?;
         topics.push(NodeTopic {
             name: endpoint.name,
             transient_local: endpoint.qos.transient_local,
@@ -262,6 +270,7 @@ enum Part {
 /// Receives for all nodes, in a thread of its own.
 struct Receiver {
     // Dropped before the middleware they belong to.
+    clock: Box<dyn Receive>,
     topics: Vec<TopicIn>,
     parts: Vec<(Box<dyn Receive>, Part)>,
     exchanges: Arc<Exchanges>,
@@ -279,6 +288,9 @@ impl Receiver {
         let mut went_on = Instant::now();
         while !self.stop.load(Ordering::Relaxed) {
             let mut more = false;
+            if self.clock.rang() {
+                self.hear_the_time();
+            }
             for topic in &mut self.topics {
                 if !topic.subscriber.rang() {
                     continue;
@@ -300,6 +312,20 @@ impl Receiver {
             }
         }
         self.middleware
+    }
+
+    /// Tells the time that others tell. What is none is passed over.
+    fn hear_the_time(&mut self) {
+        for _ in 0..TURN {
+            let Some(received) = self.clock.take() else {
+                return;
+            };
+            let told = received.ok().and_then(|r| from_cdr::<Clock>(&r.cdr).ok());
+            if let Some(told) = told {
+                self.inlet.clock(told.clock.to_ns());
+            }
+        }
+        self.clock.ring();
     }
 
     /// Hands on what came for services and actions; true if there may be more.
@@ -325,7 +351,7 @@ impl Receiver {
             {
                 self.complained = Some(Instant::now());
                 let text = format!("a request or reply from another process is passed over: {why}");
-                self.inlet.log(node, Level::Warn, text);
+                self.inlet.log(node, LogLine::new(Level::Warn, text));
             }
         }
         subscriber.ring();
@@ -390,6 +416,6 @@ impl TopicIn {
             "{}: a message from another process is no {}, and passed over ({count} so far): {why}",
             self.name, self.type_name
         );
-        inlet.log(self.node, Level::Warn, text);
+        inlet.log(self.node, LogLine::new(Level::Warn, text));
     }
 }

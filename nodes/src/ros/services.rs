@@ -11,8 +11,8 @@ use crate::graph::{Graph, Instance, routed};
 use crate::interface::Qos;
 use crate::network::{Inlet, OUTSIDE};
 use crate::node::Input;
-use crate::parameter_services;
 use crate::payload::Payload;
+use crate::slot::own_services;
 
 /// Requests that nodes may have open; the oldest give way.
 const MAX_OPEN: usize = 1024;
@@ -102,7 +102,7 @@ impl Services {
         let (mut served, mut called, mut parts) = (Vec::new(), Vec::new(), Vec::new());
         for (node, instance) in instances.iter().enumerate() {
             let own = instance.interface.services.iter();
-            for endpoint in own.chain(parameter_services::SERVICES) {
+            for endpoint in own.chain(own_services()) {
                 let name = graph.full_name(node, endpoint.name);
                 // As deep as rcl has it for the services of parameters.
                 let qos = Qos::DEFAULT.depth(1000);

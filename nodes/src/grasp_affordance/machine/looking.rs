@@ -5,11 +5,11 @@ use super::*;
 impl Machine {
     /// Why nothing may be begun or gone on with now.
     pub(super) fn unfit(&self, now_ns: i64) -> Option<String> {
-        if self.senses.e_stop {
-            return Some("e-stop is pressed".to_owned());
-        }
-        self.senses
-            .joints_stale(now_ns, self.settings.stale_joints_ns)
+        let stale = || {
+            let most_ns = self.settings.stale_joints_ns;
+            self.senses.joints_stale(now_ns, most_ns)
+        };
+        self.held().or_else(stale)
     }
 
     pub(super) fn look(&mut self, reason: impl Into<String>, ctx: &mut Context<'_>) {
@@ -191,12 +191,18 @@ impl Machine {
                 return;
             }
         };
+        let parts = planned.parts();
+        let left = |way: &&Trajectory| self.settings.work_box.left_at(&self.arm, way);
+        if let Some(at) = parts.iter().find_map(left) {
+            self.refuse(left_box(at), ctx);
+            return;
+        }
         let (frame, table) = (self.settings.world_frame.clone(), self.settings.area.table);
         ctx.publish(
             "planned",
             report::arm_trajectory(&[&planned.reach, &planned.descend]),
         );
-        let markers = report::markers(
+        let mut markers = report::markers(
             class,
             found,
             table,
@@ -204,6 +210,10 @@ impl Machine {
             &frame,
             ctx.stamp(),
         );
+        if self.settings.dry_run {
+            let ways = report::ways(&self.arm, &parts, &frame, ctx.stamp());
+            markers.markers.extend(ways);
+        }
         ctx.publish("markers", markers);
         if self.settings.dry_run {
             let verdict = Verdict {
