@@ -3,6 +3,7 @@
 usage: cyclonedds_node.py drive DOMAIN NODE
        cyclonedds_node.py ask DOMAIN NODE
        cyclonedds_node.py move DOMAIN NAME
+       cyclonedds_node.py manage DOMAIN NODE
 
 drive: waits for dvs_ingest under the name NODE, publishes 20 event packets on
 /camera/events, then one that is none, and waits until it is counted on /diagnostics.
@@ -14,16 +15,21 @@ own, as rmw_cyclonedds_cpp does. Prints one JSON document with the answers.
 
 move: sends the joint trajectory controller NAME of the arm a goal, one that it refuses,
 and one that it cancels. Prints one JSON document with what became of them.
+
+manage: takes event_generator under the full name NODE, which is not configured, through its
+states. Prints one JSON document with how that went, and whether it was heard in each.
 """
 
 import json
 import sys
+import time
 
 from cyclonedds_ros import (
     BEST_EFFORT, LATCHED, ROS, Client, DiagnosticArray, Duration, EventPacket, FollowJointTrajectoryFeedback,
     FollowJointTrajectoryGoal, FollowJointTrajectoryResult, GoalInfo, GoalStatusArray, Header, JointTrajectory,
     JointTrajectoryPoint, ListParametersResult, Log, MultiDOFJointTrajectory, Parameter, ParameterDescriptor,
-    ParameterEvent, ParameterValue, ParticipantEntitiesInfo, SetParametersResult, Spikes, Time, TornPacket, until,
+    ParameterEvent, ParameterValue, ParticipantEntitiesInfo, SetParametersResult, Spikes, Time, TornPacket, message,
+    until,
 )
 
 from cyclonedds.domain import DomainParticipant
@@ -191,4 +197,48 @@ def move(domain, name):
     }))
 
 
-{"drive": drive, "ask": ask, "move": move}[sys.argv[1]](int(sys.argv[2]), *sys.argv[3:])
+def manage(domain, node):
+    participant = DomainParticipant(domain)
+    state = message("lifecycle_msgs/msg/State", id=uint8, label=str)
+    transition = message("lifecycle_msgs/msg/Transition", id=uint8, label=str)
+    way = dict(transition=transition, start_state=state, goal_state=state)
+    description = message("lifecycle_msgs/msg/TransitionDescription", **way)
+    event = message("lifecycle_msgs/msg/TransitionEvent", timestamp=uint64, **way)
+    events = DataReader(participant, Topic(participant, "rt/events", EventPacket), qos=BEST_EFFORT)
+    told = DataReader(participant, Topic(participant, f"rt{node}/transition_event", event), qos=ROS)
+
+    def client(service, kind, response, **request):
+        request = request or {"structure_needs_at_least_one_member": uint8}
+        return Client(participant, f"{node}/{service}", f"lifecycle_msgs/srv/{kind}", request, response)
+
+    get = client("get_state", "GetState", {"current_state": state})
+    change = client("change_state", "ChangeState", {"success": bool}, transition=transition)
+    kind, ways = "GetAvailableTransitions", {"available_transitions": sequence[description]}
+    possible = client("get_available_transitions", kind, ways)
+    graph = client("get_transition_graph", kind, ways).call(0).available_transitions
+    states = client("get_available_states", "GetAvailableStates", {"available_states": sequence[state]})
+    until("its transition events", told.get_matched_publications)
+    seen = []
+
+    def see(*asked):
+        done = change.call(transition(*asked)).success if asked else None
+        # What was under way has come.
+        time.sleep(0.3)
+        events.take(N=1000)
+        time.sleep(0.3)
+        heard = bool(events.take(N=1000))
+        seen.append([done, get.call(0).current_state.label, heard])
+
+    see()
+    for asked in [(3, ""), (0, "configure"), (3, ""), (0, "deactivate"), (3, ""), (0, "shutdown")]:
+        see(*asked)
+        if len(seen) == 3:
+            here = [t.transition.label for t in possible.call(0).available_transitions]
+    print(json.dumps({
+        "seen": seen, "here": here, "graph": [[t.transition.id, t.start_state.id, t.goal_state.id] for t in graph],
+        "states": [[s.id, s.label] for s in states.call(0).available_states],
+        "told": [[e.start_state.label, e.transition.label, e.goal_state.label] for e in told.take(N=100)],
+    }))
+
+
+{"drive": drive, "ask": ask, "manage": manage, "move": move}[sys.argv[1]](int(sys.argv[2]), *sys.argv[3:])

@@ -78,9 +78,9 @@ pub fn free_domain() -> u16 {
     for _ in 0..DOMAINS {
         let n = NEXT.fetch_add(1, Ordering::Relaxed);
         let domain = (start.wrapping_add(n) % DOMAINS) as u16 + 1;
-        // Where the first participant of the domain listens.
-        let port = 7400 + 250 * domain + 10;
-        if UdpSocket::bind((Ipv4Addr::UNSPECIFIED, port)).is_ok() {
+        // Where the first participants of the domain listen; one that came first may be gone.
+        let mut ports = (0..10).map(|participant| 7400 + 250 * domain + 10 + 2 * participant);
+        if ports.all(|port| UdpSocket::bind((Ipv4Addr::UNSPECIFIED, port)).is_ok()) {
             return domain;
         }
     }

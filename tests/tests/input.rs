@@ -181,10 +181,7 @@ fn packets_that_are_none_are_counted() {
     for (i, packet) in refused.into_iter().enumerate() {
         let outputs = node.message(0, "events", packet);
         assert!(published::<Spikes>(&outputs, "spikes").is_empty());
-        assert!(
-            outputs.iter().any(|o| matches!(o, Output::Log { .. })),
-            "{i}"
-        );
+        assert!(outputs.iter().any(|o| matches!(o, Output::Log(_))), "{i}");
         assert_eq!(count(&node.health(), "packets refused"), i as u64 + 1);
     }
     // Another type, and bytes that are no message.
@@ -300,8 +297,8 @@ fn spikes_that_do_not_fit_the_network() {
             ..good.clone()
         },
     );
-    assert!(outputs.iter().any(|o| matches!(o, Output::Log { text, .. }
-        if text.contains("512") && text.contains("2048"))));
+    assert!(outputs.iter().any(|o| matches!(o, Output::Log(line)
+        if line.text.contains("512") && line.text.contains("2048"))));
     assert_eq!(count(&node.health(), "messages of another population"), 1);
 
     let out_of_range = Spikes {

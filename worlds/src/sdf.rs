@@ -5,8 +5,8 @@
 //! collision, visual, sensor) and `joint` (fixed, revolute, prismatic). What SDF
 //! has no word for stands in elements of the namespace
 //! `https://saccade-robotics.github.io/sdf`, which Gazebo carries along without
-//! looking: servos, couplings, controllers, event cameras, object classes.
-//! Everything else in the file (plugins, GUI) is left alone. The element
+//! looking: servos, couplings, controllers, event cameras, object classes, the step where
+//! Gazebo's is another. Everything else in the file (plugins, contact sensors, GUI) is left alone. The element
 //! reference is <http://sdformat.org/spec?ver=1.9>.
 
 mod frames;

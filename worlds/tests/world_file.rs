@@ -201,3 +201,65 @@ proptest! {
         let _ = World::from_str("damaged.sdf", &text);
     }
 }
+
+/// What Gazebo needs is in every file, in the words that Fortress and Harmonic both take,
+/// and none of it reaches the embedded world.
+#[test]
+fn every_world_carries_what_gazebo_needs() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut seen = 0;
+    for entry in std::fs::read_dir(folder).expect("the folder of the worlds") {
+        let path = entry.expect("an entry").path();
+        if path.extension().is_none_or(|e| e != "sdf") {
+            continue;
+        }
+        seen += 1;
+        let text = std::fs::read_to_string(&path).expect("a world file");
+        let name = path.display().to_string();
+        for system in [
+            "Physics",
+            "UserCommands",
+            "SceneBroadcaster",
+            "Sensors",
+            "Contact",
+        ] {
+            let class = format!("name=\"ignition::gazebo::systems::{system}\"");
+            assert!(text.contains(&class), "{name}: no {system}");
+        }
+        for plugin in text.match_indices("<plugin ") {
+            let rest = &text[plugin.0..];
+            let tag = &rest[..rest.find('>').expect("it ends")];
+            assert!(
+                tag.contains("filename=\"ignition-gazebo-") && tag.contains("-system\""),
+                "{name}: {tag}"
+            );
+        }
+        for word in [
+            "<render_engine",
+            "<sub_topic",
+            "<initial_position",
+            "gz-sim",
+        ] {
+            assert!(!text.contains(word), "{name}: {word}");
+        }
+        let world = World::from_str(&name, &text).expect("it loads");
+        for link in world.models.iter().flat_map(|m| &m.links) {
+            assert!(link.sensors.iter().all(|s| s.image[0] > 0), "cameras only");
+        }
+    }
+    assert_eq!(seen, 4);
+}
+
+#[test]
+fn the_embedded_world_has_a_step_of_its_own() {
+    let text = GRASP_TABLE.replacen(
+        "<gravity>",
+        "<saccade:step>0.004</saccade:step><gravity>",
+        1,
+    );
+    let world = World::from_str("step.sdf", &text).expect("it loads");
+    assert_eq!(world.step_ns, 4_000_000);
+    let text = text.replacen("0.004", "0.5", 1);
+    let error = World::from_str("step.sdf", &text).expect_err("too long");
+    assert!(error.to_string().contains("the step is 0.5 s"), "{error}");
+}

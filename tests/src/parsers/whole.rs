@@ -163,22 +163,25 @@ pub fn messages(input: &[u8]) {
     }
 }
 
-/// Launch files.
+/// Launch files, as XML and as YAML.
 pub fn launch_file(input: &[u8]) {
-    let path = file("a.launch.xml", input);
-    let _ = launch_file::arguments(&path);
-    if let Err(error) = launch_file::load(&path, &[]) {
-        assert!(!error.to_string().is_empty());
+    for name in ["a.launch.xml", "a.launch.yaml"] {
+        let path = file(name, input);
+        let _ = launch_file::arguments(&path);
+        if let Err(error) = launch_file::load(&path, &[]) {
+            assert!(!error.to_string().is_empty());
+        }
     }
 }
 
 /// Parameter files, read by a launch file.
 pub fn params_file(input: &[u8]) {
     file("params.yaml", input);
-    let launch = br#"<launch><node pkg="saccade_bringup" exec="dvs_ingest" name="n" namespace="/a">
+    let launch = br#"<launch><node pkg="saccade_nodes" exec="dvs_ingest" name="n" namespace="/a">
         <param from="$(dirname)/params.yaml"/></node></launch>"#;
     let path = file("params.launch.xml", launch);
-    if let Err(error) = launch_file::load(&path, &[]) {
+    let launch = launch_file::load(&path, &[]).expect("a launch file");
+    if let Err(error) = launch.nodes[0].parameter_values() {
         let text = error.to_string();
         assert!(text.contains("params.yaml"), "{text}");
     }

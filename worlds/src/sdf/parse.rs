@@ -12,6 +12,8 @@ use super::{
 /// No scene of ours comes near; refused before anything is allocated.
 const MAX_LINKS: usize = 1000;
 const MAX_IMAGE: f64 = 4096.0;
+/// Sensors that files carry for Gazebo: the embedded worlds feel and measure on their own.
+const GAZEBO_SENSORS: [&str; 3] = ["contact", "gpu_lidar", "imu"];
 
 pub fn world(file: &str, text: &str) -> Result<World, SdfError> {
     let document = roxmltree::Document::parse(text).map_err(|source| SdfError::Xml {
@@ -61,13 +63,18 @@ fn check_version(root: El<'_, '_>) -> Result<(), SdfError> {
 }
 
 fn step_ns(world: El<'_, '_>) -> Result<u64, SdfError> {
-    let Some(physics) = world.child("physics") else {
-        return Ok(1_000_000);
+    let own = world.own("step").next();
+    let (place, name, step) = match (own, world.child("physics")) {
+        (Some(step), _) => (step, "the step", step.numbers::<1>()?[0]),
+        (None, Some(physics)) => {
+            let step = physics.number_or("max_step_size", 0.001)?;
+            (physics, "max_step_size", step)
+        }
+        (None, None) => return Ok(1_000_000),
     };
-    let step = physics.number_or("max_step_size", 0.001)?;
     if !(1e-5..=0.02).contains(&step) {
-        return Err(physics.error(
-            format!("max_step_size is {step} s; expected 0.00001 to 0.02"),
+        return Err(place.error(
+            format!("{name} is {step} s; expected 0.00001 to 0.02"),
             "write 0.001",
         ));
     }
@@ -206,6 +213,7 @@ fn link(element: El<'_, '_>, pose: Pose) -> Result<Link, SdfError> {
             .collect::<Result<_, _>>()?,
         sensors: element
             .children("sensor")
+            .filter(|s| !GAZEBO_SENSORS.contains(&s.attribute("type").unwrap_or("")))
             .map(sensor)
             .collect::<Result<_, _>>()?,
     })
@@ -334,7 +342,7 @@ fn sensor(element: El<'_, '_>) -> Result<Sensor, SdfError> {
                 "sensor of type \"{}\"",
                 element.attribute("type").unwrap_or("")
             ),
-            "the embedded world has sensors of type camera",
+            "the embedded world has cameras; contact, imu and gpu_lidar are left to Gazebo",
         ));
     }
     let camera = element.need("camera")?;
