@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Checks everything: format, lints, all tests. Needs Rust, Python 3 with PyPI
 # (third-party peers, installed into target/ on the first run) and, on Debian,
-# Gazebo's SDF checker (installed by apt-get, with sudo, where `ign` is missing).
+# Gazebo's SDF checker and transport (installed by apt-get, with sudo, where they are missing).
 # Tests on real recordings run where SACCADE_TEST_DATA names their folder.
 set -euo pipefail
 cd "$(dirname "$0")"
@@ -18,6 +18,9 @@ if [[ -n "${AMENT_PREFIX_PATH:-}" && -n "${ROS_DISTRO:-}" ]]; then
     cargo test --release --package saccade-tests --features rcl --test rcl
 else
     echo "NOT TESTED: nodes on a ROS 2 that is installed; none is sourced" >&2
+fi
+if ! ign gazebo --versions >/dev/null 2>&1 && ! gz sim --versions >/dev/null 2>&1; then
+    echo "NOT TESTED: worlds in Gazebo; neither ign gazebo nor gz sim is installed" >&2
 fi
 if [[ -z "${SACCADE_TEST_DATA:-}" ]]; then
     echo "NOT TESTED: real recordings; SACCADE_TEST_DATA is not set to their folder" >&2

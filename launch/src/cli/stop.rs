@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 const SAME: Duration = Duration::from_secs(1);
 
 /// What Ctrl-C (and SIGTERM) sets, so that the command ends in good order. A second
-/// one, a second later at least, ends the process at once.
+/// one, a second later at least, ends the process at once, and kills what it started.
 ///
 /// # Errors
 /// The handler cannot be installed.
@@ -21,6 +21,7 @@ pub fn on_ctrl_c() -> Result<Arc<AtomicBool>, CliError> {
     ctrlc::set_handler(move || {
         set.store(true, Ordering::Relaxed);
         if first.get_or_insert_with(Instant::now).elapsed() >= SAME {
+            crate::processes::kill_all();
             std::process::exit(130);
         }
     })

@@ -2,6 +2,7 @@
 
 mod convert;
 mod info;
+mod place_map;
 #[cfg(feature = "dds")]
 mod play;
 #[cfg(feature = "dds")]
@@ -26,6 +27,8 @@ enum BagCommand {
     Convert(convert::ConvertArgs),
     /// Save what can be read of a recording that was killed, cut off or damaged.
     Recover(convert::RecoverArgs),
+    /// Write the places that place_recognition has published into a map file.
+    PlaceMap(place_map::PlaceMapArgs),
     /// Publishes a recording on ROS 2's network at its own pace.
     #[cfg(feature = "dds")]
     Play(play::PlayArgs),
@@ -43,6 +46,7 @@ pub fn run(args: BagArgs) -> CliResult {
         BagCommand::Info(args) => info::run(&args),
         BagCommand::Convert(args) => convert::run(&args),
         BagCommand::Recover(args) => convert::run_recover(&args),
+        BagCommand::PlaceMap(args) => place_map::run(&args),
         #[cfg(feature = "dds")]
         BagCommand::Play(args) => play::run(&args),
         #[cfg(feature = "dds")]

@@ -3,9 +3,15 @@
 mod classifier;
 mod cue_integration;
 mod fixed;
+mod grasp;
 mod live_class;
 mod path_integration;
+mod place_codes;
+mod place_fusion;
+mod place_map;
+mod place_noise;
 mod place_recognition;
+mod place_speed;
 mod robustness;
 mod stability;
 
@@ -33,6 +39,9 @@ enum What {
     /// Teach a running classifier a class it does not know, by label messages, and see what
     /// that costs the others: through the nodes, in lockstep or in real time.
     LiveClass(live_class::LiveClassArgs),
+    /// The grasping trials of one launch file in lockstep, in real time, and with a process
+    /// for each node: which came out differently, and why.
+    Grasp(grasp::GraspArgs),
     /// The central complex: random ways out, and how close to home the way back comes.
     PathIntegration(path_integration::PathIntegrationArgs),
     /// Two noisy cues, and neurons that learn how far each can be trusted.
@@ -40,6 +49,17 @@ enum What {
     /// Recordings of a robot with eyes and whiskers: how well places are known again by the
     /// network and by every baseline, with either sense gone, in the dark and elsewhere.
     PlaceRecognition(Box<place_recognition::PlaceRecognitionArgs>),
+    /// Places and odometry together: a long exploration under drifting odometry, and how far
+    /// off odometry, places and both are.
+    PlaceFusion(Box<place_fusion::PlaceFusionArgs>),
+    /// Maps of 10 to 100 000 places: time, memory and recall, and how many places each
+    /// threshold of novelty would store.
+    PlaceMap(place_map::PlaceMapArgs),
+    /// Senses that get noisy, not absent: the network's answers by both alike, weighed by
+    /// their reliability, and by each alone.
+    PlaceNoise(place_noise::PlaceNoiseArgs),
+    /// How good the place network's answers are for the time they take.
+    PlaceSpeed(place_speed::PlaceSpeedArgs),
 }
 
 /// Runs `saccade eval`.
@@ -51,9 +71,14 @@ pub fn run(args: EvalArgs) -> CliResult {
         What::Classifier(args) => classifier::run(&args),
         What::Stability(args) => stability::run(&args),
         What::LiveClass(args) => live_class::run(&args),
+        What::Grasp(args) => grasp::run(&args),
         What::PathIntegration(args) => path_integration::run(&args),
         What::CueIntegration(args) => cue_integration::run(&args),
         What::PlaceRecognition(args) => place_recognition::run(&args),
+        What::PlaceFusion(args) => place_fusion::run(&args),
+        What::PlaceMap(args) => place_map::run(&args),
+        What::PlaceNoise(args) => place_noise::run(&args),
+        What::PlaceSpeed(args) => place_speed::run(&args),
     }
 }
 

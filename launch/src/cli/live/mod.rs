@@ -57,6 +57,19 @@ impl NetworkArgs {
         Ok(options)
     }
 
+    /// The same for `saccade node`, on its command line.
+    pub fn words(&self, by: Middleware) -> Vec<String> {
+        use clap::ValueEnum;
+        let by = by.to_possible_value();
+        let by = by.map_or_else(String::new, |v| v.get_name().to_owned());
+        let mut words = vec!["--ros".to_owned(), by];
+        if let Some(domain) = self.domain {
+            words.extend(["--domain".to_owned(), domain.to_string()]);
+        }
+        words.extend(self.network.then(|| "--network".to_owned()));
+        words
+    }
+
     /// What connects nodes with other processes, and whom that reaches, in words.
     pub fn connection(&self, by: Middleware) -> Result<(Connect, String), CliError> {
         match by {

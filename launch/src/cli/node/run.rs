@@ -1,10 +1,12 @@
 //! `saccade node NAME`: one node on ROS 2's network, with ROS 2's command line.
 
-use crate::cli::launch::{log_line, node_spec, parse_level, seconds_to_ns};
+use crate::cli::launch::{
+    hear_libraries, log_line, node_spec, parse_level, seconds_to_ns, verdict,
+};
 use crate::cli::live::{Middleware, NetworkArgs};
-use crate::cli::{CliError, CliResult, Exit, stop};
+use crate::cli::{CliError, CliResult, Exit, print_line, stop};
 use crate::launch_file;
-use saccade_nodes::{Level, Observer, RunOptions, realtime, registry};
+use saccade_nodes::{Level, Observer, Payload, RunOptions, realtime, registry};
 use std::io::IsTerminal;
 use std::path::PathBuf;
 
@@ -17,7 +19,8 @@ use std::path::PathBuf;
     after_help = "\
     After --ros-args, up to the end or `--`, as in ROS 2:\n  \
     -r FROM:=TO            remap a topic, service or action; __node:=NAME, __ns:=/NAMESPACE\n  \
-    -p NAME:=VALUE         set a parameter (`saccade node describe NAME` lists them)\n  \
+    -p NAME:=VALUE         set a parameter (`saccade node describe NAME` lists them);\n  \
+                           every node has use_sim_time (false) and autostart (true)\n  \
     --params-file FILE     set parameters from a YAML file\n  \
     --log-level LEVEL      debug, info (default), warn or error: on stderr and /rosout\n\n\
     Environment: ROS_DOMAIN_ID (0); ROS_LOCALHOST_ONLY and ROS_AUTOMATIC_DISCOVERY_RANGE (unlike \
@@ -69,12 +72,14 @@ pub fn run(words: &[String]) -> CliResult {
         observer: Box::new(Lines {
             level,
             colour: std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none(),
+            judged: false,
         }),
         stop: stop::on_ctrl_c()?,
         network: Some(network),
         rosout_level: level,
         ..RunOptions::default()
     };
+    hear_libraries(level);
     let report = realtime::run(&[spec], options)?;
     for (what, count) in report.dropped.iter().filter(|(_, n)| **n > 0) {
         eprintln!("warning: {what}: {count} messages dropped");
@@ -95,16 +100,27 @@ fn split(words: &[String]) -> (Vec<String>, Vec<String>) {
     (own, ros)
 }
 
-/// Prints the log.
+/// Prints the log, and on stdout the verdicts of a referee.
 struct Lines {
     level: Level,
     colour: bool,
+    judged: bool,
 }
 
 impl Observer for Lines {
     fn log(&mut self, now_ns: i64, node: &str, level: Level, text: &str) {
         if level >= self.level {
             eprintln!("{}", log_line(now_ns, node, level, text, self.colour));
+        }
+    }
+
+    fn message(&mut self, _now_ns: i64, _node: &str, _topic: &str, payload: &Payload) {
+        if let Some((heading, line)) = verdict(payload) {
+            let heading = (!std::mem::replace(&mut self.judged, true)).then_some(heading);
+            for line in heading.into_iter().chain([line]) {
+                // Nobody listening is no reason to end.
+                let _ = print_line(line);
+            }
         }
     }
 }
