@@ -8,6 +8,9 @@ if command -v ign >/dev/null && ign sdf --versions >/dev/null 2>&1 &&
   exit 0
 fi
 SUDO=$([ "$(id -u)" = 0 ] || echo sudo)
-$SUDO apt-get update -qq
-DEBIAN_FRONTEND=noninteractive $SUDO apt-get install -y -qq --no-install-recommends ignition-tools sdformat-sdf ignition-transport-cli
+# Where another one installs at the same time, it is waited for.
+apt="apt-get -qq -o DPkg::Lock::Timeout=300"
+$SUDO $apt update
+# `ign sdf` itself is in the library's development package.
+DEBIAN_FRONTEND=noninteractive $SUDO $apt install -y --no-install-recommends ignition-tools libsdformat-dev sdformat-sdf ignition-transport-cli
 ign sdf --versions
