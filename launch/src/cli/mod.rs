@@ -22,6 +22,7 @@ pub mod launch;
 mod live;
 pub mod node;
 pub mod plot;
+mod priority;
 pub mod spinnaker;
 mod stop;
 pub mod train;

@@ -1,5 +1,6 @@
 //! `saccade bench spinnaker`: events to the emulated board and back, over loopback.
 
+use crate::cli::priority::Scheduling;
 use crate::cli::{CliError, CliResult, Context, Exit, print_json, print_line};
 use saccade_engine::spinnaker::command::Core;
 use saccade_engine::spinnaker::eieio::{Header, Kind, Message, Writer};
@@ -38,6 +39,8 @@ pub struct SpinnakerArgs {
     /// Where the board is put; its port is 17893
     #[arg(long, value_name = "IPV4", default_value_t = Ipv4Addr::LOCALHOST)]
     address: Ipv4Addr,
+    #[command(flatten)]
+    scheduling: Scheduling,
     /// One JSON document on stdout
     #[arg(long)]
     json: bool,
@@ -64,6 +67,7 @@ struct Measured {
 /// # Errors
 /// The board's port is taken, or the board does not answer.
 pub fn run(args: &SpinnakerArgs) -> CliResult {
+    args.scheduling.apply()?;
     let name = format!("saccade_bench_{}.sqlite3", std::process::id());
     let database = std::env::temp_dir().join(name);
     let config = EmulatorConfig {

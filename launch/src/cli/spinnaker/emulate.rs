@@ -1,6 +1,7 @@
 //! `saccade spinnaker emulate`: a board on this machine.
 
 use super::board_args::BoardArgs;
+use crate::cli::priority::Scheduling;
 use crate::cli::{CliError, CliResult, Context, Exit, print_json, print_line, stop};
 use saccade_engine::models::classifier::Classifier;
 use saccade_engine::spinnaker::emulator::{
@@ -53,6 +54,8 @@ pub struct EmulateArgs {
     allow: Vec<IpAddr>,
     #[command(flatten)]
     emulated: BoardArgs,
+    #[command(flatten)]
+    scheduling: Scheduling,
     /// One JSON document on stdout
     #[arg(long)]
     json: bool,
@@ -63,6 +66,7 @@ pub struct EmulateArgs {
 /// # Errors
 /// The network, the port or the database cannot be used.
 pub fn run(args: &EmulateArgs) -> CliResult {
+    args.scheduling.apply()?;
     let config = config(args)?;
     let database = config.database.display().to_string();
     let emulator = Emulator::new(config, program(&args.network, &args.emulated)?)?;
