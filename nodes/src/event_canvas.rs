@@ -13,13 +13,25 @@ pub const OFF: [u8; 3] = [76, 169, 255];
 /// claims more is not believed.
 const MAX_PIXELS: u64 = 1 << 26;
 
+/// Pixels with up to so many events of each polarity get their colour from a table.
+const TABLE: usize = 16;
+/// Totals below this are counted apart, to find the brightest pixels without sorting.
+const TOTALS: usize = 256;
+
+/// Events of a pixel: ON and OFF.
+type Counts = [u32; 2];
+
 /// Events per pixel and polarity over some time.
+///
+/// What a picture costs follows the pixels that have events, not those of the sensor, but
+/// for a copy of the night.
 #[derive(Debug, Clone)]
 pub struct EventCanvas {
     width: u32,
     height: u32,
-    on: Vec<u32>,
-    off: Vec<u32>,
+    counts: Vec<Counts>,
+    /// Indices of the pixels with events, in the order of their first.
+    touched: Vec<u32>,
     outside: u64,
 }
 
@@ -28,14 +40,14 @@ impl EventCanvas {
     /// pixels or with absurdly many.
     pub fn new(width: u32, height: u32) -> Option<Self> {
         let pixels = u64::from(width) * u64::from(height);
-        let empty = (1..=MAX_PIXELS)
+        let counts = (1..=MAX_PIXELS)
             .contains(&pixels)
-            .then(|| vec![0; pixels as usize])?;
+            .then(|| vec![[0; 2]; pixels as usize])?;
         Some(EventCanvas {
             width,
             height,
-            on: empty.clone(),
-            off: empty,
+            counts,
+            touched: Vec::new(),
             outside: 0,
         })
     }
@@ -53,22 +65,28 @@ impl EventCanvas {
                 self.outside += 1;
                 continue;
             }
-            let counts = if e.on { &mut self.on } else { &mut self.off };
-            counts[(y * self.width + x) as usize] += 1;
+            let index = y * self.width + x;
+            let counts = &mut self.counts[index as usize];
+            if *counts == [0; 2] {
+                self.touched.push(index);
+            }
+            let count = &mut counts[usize::from(!e.on)];
+            *count = count.saturating_add(1);
         }
     }
 
     /// Forgets all events.
     pub fn clear(&mut self) {
-        self.on.fill(0);
-        self.off.fill(0);
+        for index in self.touched.drain(..) {
+            self.counts[index as usize] = [0; 2];
+        }
         self.outside = 0;
     }
 
     /// Number of (ON, OFF) events on it.
     pub fn counts(&self) -> (u64, u64) {
-        let sum = |c: &[u32]| c.iter().map(|&n| u64::from(n)).sum();
-        (sum(&self.on), sum(&self.off))
+        let sum = |i: usize| self.active().map(|(_, c)| u64::from(c[i])).sum();
+        (sum(0), sum(1))
     }
 
     /// Events that lay outside the sensor.
@@ -80,33 +98,83 @@ impl EventCanvas {
     /// ON and OFF in their colours and mixed where both occurred, brighter
     /// (logarithmically) where there were more.
     pub fn rgb(&self) -> Vec<u8> {
-        let pixels = || self.on.iter().zip(&self.off);
-        // A few hot pixels must not darken the rest.
-        let full = robust_maximum(pixels().map(|(a, b)| a.saturating_add(*b)));
-        let full = (full + 1.0).ln();
-        let color = |(&on, &off): (&u32, &u32)| {
-            let total = f64::from(on) + f64::from(off);
-            if total == 0.0 {
-                return NIGHT;
-            }
-            let strength = 0.15 + 0.85 * ((total + 1.0).ln() / full).min(1.0);
-            mix(strength, f64::from(on) / total)
+        let palette = Palette::new(self.robust_maximum());
+        let mut rgb = NIGHT.repeat(self.counts.len());
+        for (index, counts) in self.active() {
+            rgb[3 * index..][..3].copy_from_slice(&palette.color(counts));
+        }
+        rgb
+    }
+
+    /// The pixels with events.
+    fn active(&self) -> impl Iterator<Item = (usize, Counts)> {
+        let pixel = |&index: &u32| (index as usize, self.counts[index as usize]);
+        self.touched.iter().map(pixel)
+    }
+
+    /// The 99.5th percentile of the pixels with events: a few hot pixels must not darken the
+    /// rest.
+    fn robust_maximum(&self) -> f64 {
+        let total = |(_, [on, off]): (usize, Counts)| on.saturating_add(off);
+        let mut pixels = [0_usize; TOTALS];
+        for total in self.active().map(total) {
+            pixels[(total as usize).min(TOTALS - 1)] += 1;
+        }
+        let Some(mut index) = self
+            .touched
+            .len()
+            .checked_sub(1)
+            .map(|last| last * 995 / 1000)
+        else {
+            return 1.0;
         };
-        pixels().flat_map(color).collect()
+        for (total, count) in pixels.iter().enumerate().take(TOTALS - 1) {
+            if index < *count {
+                return total as f64;
+            }
+            index -= count;
+        }
+        let many = |total: &u32| *total as usize >= TOTALS - 1;
+        let mut many: Vec<u32> = self.active().map(total).filter(many).collect();
+        f64::from(*many.select_nth_unstable(index).1)
     }
 }
 
-/// The 99.5th percentile of the pixels with events.
-fn robust_maximum(counts: impl Iterator<Item = u32>) -> f64 {
-    let mut active: Vec<u32> = counts.filter(|&n| n > 0).collect();
-    if active.is_empty() {
-        return 1.0;
-    }
-    let index = (active.len() - 1) * 995 / 1000;
-    f64::from(*active.select_nth_unstable(index).1)
+/// The colours of a picture.
+struct Palette {
+    /// Logarithm of the number of events that are as bright as can be.
+    full: f64,
+    /// Of pixels with few events, as most are: by ON, then by OFF.
+    table: [[[u8; 3]; TABLE]; TABLE],
 }
 
-fn mix(strength: f64, on_share: f64) -> [u8; 3] {
+impl Palette {
+    fn new(maximum: f64) -> Self {
+        let full = (maximum + 1.0).ln();
+        let mut table = [[NIGHT; TABLE]; TABLE];
+        for (on, row) in table.iter_mut().enumerate() {
+            for (off, color) in row.iter_mut().enumerate() {
+                *color = mix(full, [on as u32, off as u32]);
+            }
+        }
+        Palette { full, table }
+    }
+
+    fn color(&self, [on, off]: Counts) -> [u8; 3] {
+        let of_on = self.table.get(on as usize);
+        let known = of_on.and_then(|row| row.get(off as usize));
+        known.copied().unwrap_or_else(|| mix(self.full, [on, off]))
+    }
+}
+
+/// The colour of a pixel, of which the brightness grows with the logarithm of its events.
+fn mix(full: f64, [on, off]: Counts) -> [u8; 3] {
+    let total = f64::from(on) + f64::from(off);
+    if total == 0.0 {
+        return NIGHT;
+    }
+    let strength = 0.15 + 0.85 * ((total + 1.0).ln() / full).min(1.0);
+    let on_share = f64::from(on) / total;
     [0, 1, 2].map(|i| {
         let night = f64::from(NIGHT[i]);
         let color = f64::from(ON[i]) * on_share + f64::from(OFF[i]) * (1.0 - on_share);
@@ -134,6 +202,38 @@ mod tests {
         assert_eq!(pixel(0, 0), NIGHT);
         canvas.clear();
         assert!(canvas.rgb().chunks(3).all(|pixel| pixel == NIGHT));
+    }
+
+    /// The picture by its definition: every pixel by itself, the brightest by sorting.
+    fn by_definition(canvas: &EventCanvas) -> Vec<u8> {
+        let total = |c: &Counts| c[0] + c[1];
+        let mut totals: Vec<u32> = canvas.counts.iter().map(total).collect();
+        totals.retain(|&n| n > 0);
+        totals.sort_unstable();
+        let full = f64::from(totals[(totals.len() - 1) * 995 / 1000]);
+        let color = |c: &Counts| mix((full + 1.0).ln(), *c);
+        canvas.counts.iter().flat_map(color).collect()
+    }
+
+    #[test]
+    fn pictures_of_few_and_of_many_events_are_as_defined() {
+        // How often each pixel's turn comes: once, so often that the table does not know it,
+        // and so often that all are beyond the totals that are counted.
+        for rounds in [1, 3, 40, 700] {
+            let mut canvas = EventCanvas::new(31, 17).expect("a sensor");
+            for (i, round) in (0..rounds).flat_map(|r| (0..400_u32).map(move |i| (i, r))) {
+                let (x, y) = (i * 7 % 31, i * 5 % 17);
+                if (x + y + round) % 4 != 0 {
+                    canvas.add([event(x as u16, y as u16, (x + round) % 3 == 0)]);
+                }
+            }
+            assert_eq!(canvas.rgb(), by_definition(&canvas), "{rounds} rounds");
+            canvas.clear();
+            assert_eq!(
+                (canvas.counts(), canvas.rgb()),
+                ((0, 0), NIGHT.repeat(31 * 17))
+            );
+        }
     }
 
     #[test]
