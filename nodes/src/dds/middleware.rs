@@ -27,9 +27,9 @@ pub fn connect(options: Options) -> Connect {
 }
 
 /// A participant, and how its services are called.
-struct Member {
-    participant: Participant,
-    mapping: Mapping,
+pub(super) struct Member {
+    pub participant: Participant,
+    pub mapping: Mapping,
 }
 
 impl Middleware for Member {
@@ -143,6 +143,7 @@ impl Receive for Subscriber {
             of: Identity {
                 writer: received.publisher,
                 number: received.sequence,
+                ..Identity::default()
             },
         }))
     }

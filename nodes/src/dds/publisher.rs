@@ -81,6 +81,18 @@ impl Publisher {
 
     /// Subscribers of other participants known now.
     pub fn matched(&mut self) -> usize {
+        self.look();
+        self.matched.len()
+    }
+
+    /// Whether there is such a subscriber, by its identifier.
+    pub(super) fn is_matched(&mut self, which: impl Fn(&[u8; 16]) -> bool) -> bool {
+        self.look();
+        self.matched.iter().any(|guid| which(&guid.to_bytes()))
+    }
+
+    /// Takes in who has come and gone.
+    fn look(&mut self) {
         while let Some(status) = self.writer.try_recv_status() {
             if let DataWriterStatus::PublicationMatched {
                 current, reader, ..
@@ -94,7 +106,6 @@ impl Publisher {
                 }
             }
         }
-        self.matched.len()
     }
 
     pub(super) fn guid(&self) -> [u8; 16] {

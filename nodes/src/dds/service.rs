@@ -26,12 +26,33 @@ fn request(mapping: Mapping, mut received: Received) -> Result<Incoming, CdrErro
                 _ => received.publisher,
             },
             number: received.sequence,
+            ..Identity::default()
         },
     };
     Ok(Incoming {
         cdr: received.cdr,
-        of,
+        of: Identity {
+            participant: prefix(&received.publisher),
+            ..of
+        },
     })
+}
+
+/// What all identifiers of a participant begin with.
+fn prefix(guid: &[u8; 16]) -> [u8; 12] {
+    let mut prefix = [0; 12];
+    prefix.copy_from_slice(&guid[..12]);
+    prefix
+}
+
+/// Whether a reader is the one that a caller listens with: the one that it names, and else
+/// one of its participant, which is as much as a request says.
+fn listens(caller: &Identity, reader: &[u8; 16]) -> bool {
+    // The last byte is the kind of an endpoint; these are readers with and without a key.
+    match caller.writer[15] & 0x3f {
+        0x04 | 0x07 => *reader == caller.writer,
+        _ => prefix(reader) == caller.participant,
+    }
 }
 
 /// Takes the header out of a message. It is as long as the widest alignment twice, so that
@@ -97,6 +118,11 @@ impl Reply for Mutex<Replies> {
         };
         replies.publisher.send(cdr, answers)?;
         Ok(())
+    }
+
+    fn is_heard(&self, caller: &Identity) -> bool {
+        let mut replies = super::lock(self);
+        (replies.publisher).is_matched(|reader| listens(caller, reader))
     }
 }
 
@@ -182,6 +208,7 @@ impl Answers {
                 [writer, reader].contains(&to).then(|| Identity {
                     writer: to,
                     number: named.sequence_number.into(),
+                    ..Identity::default()
                 })
             }),
         };
@@ -243,6 +270,7 @@ mod tests {
         let identity = |writer, number| Identity {
             writer: [writer; 16],
             number,
+            participant: [9; 12],
         };
         let incoming = request(Mapping::Fast, message.clone()).expect("a request");
         assert_eq!(incoming.of, identity(9, 7));
@@ -283,3 +311,7 @@ mod tests {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "service_tests.rs"]
+mod late;

@@ -191,6 +191,7 @@ impl Receive for Subscription {
             of: Identity {
                 writer,
                 number: info.publication_sequence_number as i64,
+                ..Identity::default()
             },
         }))
     }
@@ -312,6 +313,7 @@ fn take(
             of: Identity {
                 writer: id.writer_guid.map(|b| b as u8),
                 number: id.sequence_number,
+                ..Identity::default()
             },
         }))
     };

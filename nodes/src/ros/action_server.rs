@@ -11,8 +11,9 @@ use saccade_msgs::cdr::Reader;
 use saccade_msgs::unique_identifier_msgs::UUID;
 
 use super::host::{lock, typed};
+use super::replies::{self, HeldReplies};
 use super::services::own;
-use super::{Identity, Incoming, Middleware, NetworkError, Publish, Receive, Reply, cdr};
+use super::{Identity, Incoming, Middleware, NetworkError, Publish, Receive, cdr};
 use crate::graph::{Graph, Instance, routed};
 use crate::interface::Qos;
 use crate::network::{Inlet, OUTSIDE};
@@ -35,11 +36,17 @@ struct Served {
     name: &'static str,
     goal: &'static str,
     result: &'static str,
-    accepted: Box<dyn Reply>,
-    cancelled: Box<dyn Reply>,
-    results: Box<dyn Reply>,
+    accepted: HeldReplies,
+    cancelled: HeldReplies,
+    results: HeldReplies,
     feedback: Box<dyn Publish>,
     status: Box<dyn Publish>,
+}
+
+impl Served {
+    fn replies(&self) -> [&HeldReplies; 3] {
+        [&self.accepted, &self.cancelled, &self.results]
+    }
 }
 
 #[derive(Default)]
@@ -103,9 +110,9 @@ impl ActionServers {
                     name: endpoint.name,
                     goal: typed(kind, "_Goal")?,
                     result: typed(kind, "_Result")?,
-                    accepted: goals.1,
-                    cancelled: cancels.1,
-                    results: results.1,
+                    accepted: HeldReplies::new(goals.1),
+                    cancelled: HeldReplies::new(cancels.1),
+                    results: HeldReplies::new(results.1),
                     feedback,
                     status,
                 });
@@ -116,6 +123,18 @@ impl ActionServers {
             goals: Mutex::default(),
         };
         Ok((servers, parts))
+    }
+
+    /// What was lost of a node's replies.
+    pub fn lost(&self, node: usize) -> impl Iterator<Item = (String, u64)> {
+        let of_node = self.served.iter().filter(move |s| s.node == node);
+        replies::lost(of_node.flat_map(|s| s.replies().map(|r| (s.name, r))))
+    }
+
+    /// Sends the replies whose caller listens by now.
+    pub fn go_on(&self) {
+        let replies = self.served.iter().flat_map(Served::replies);
+        replies.for_each(HeldReplies::go_on);
     }
 
     /// Takes what came to a subscriber.

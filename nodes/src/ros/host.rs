@@ -202,7 +202,12 @@ impl Network for Outlet {
     fn lost(&self, node: usize) -> Vec<(String, u64)> {
         let lost = |t: &NodeTopic| (t.name.to_owned(), t.lost.load(Ordering::Relaxed));
         let topics = self.nodes[node].iter().map(lost);
-        topics.filter(|(_, lost)| *lost > 0).collect()
+        let topics = topics.filter(|(_, lost)| *lost > 0);
+        let Exchanges {
+            services, servers, ..
+        } = &*self.exchanges;
+        let replies = services.lost(node).chain(servers.lost(node));
+        topics.chain(replies).collect()
     }
 
     fn exchange(&self, node: usize, output: Output) {
@@ -304,6 +309,7 @@ impl Receiver {
             }
             if went_on.elapsed() >= GO_ON {
                 self.exchanges.services.go_on(&self.inlet);
+                self.exchanges.servers.go_on();
                 self.exchanges.clients.go_on(&self.inlet);
                 went_on = Instant::now();
             }

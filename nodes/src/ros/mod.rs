@@ -8,9 +8,12 @@
 mod action_client;
 mod action_server;
 mod host;
+mod replies;
 mod services;
 
 pub use host::connect;
+#[cfg(all(test, feature = "dds"))]
+pub(crate) use replies::HeldReplies;
 
 use std::time::Duration;
 
@@ -23,6 +26,9 @@ pub struct Identity {
     pub writer: [u8; 16],
     /// Of the message or request.
     pub number: i64,
+    /// The process that sent it, as far as the middleware says: what all its identifiers
+    /// begin with.
+    pub participant: [u8; 12],
 }
 
 /// A message from another process.
@@ -158,6 +164,12 @@ pub trait Reply: Send + Sync {
     /// # Errors
     /// If it cannot be sent now.
     fn reply(&self, caller: &Identity, cdr: Vec<u8>) -> Result<(), NetworkError>;
+
+    /// Whether the caller is known to listen for replies. It is taken to where the
+    /// middleware itself sees to it.
+    fn is_heard(&self, _caller: &Identity) -> bool {
+        true
+    }
 }
 
 /// Asks a service.

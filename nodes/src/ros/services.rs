@@ -6,7 +6,8 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use super::host::{lock, typed};
-use super::{Ask, Identity, Incoming, Middleware, NetworkError, Receive, Reply};
+use super::replies::{self, HeldReplies};
+use super::{Ask, Identity, Incoming, Middleware, NetworkError, Receive};
 use crate::graph::{Graph, Instance, routed};
 use crate::interface::Qos;
 use crate::network::{Inlet, OUTSIDE};
@@ -36,7 +37,7 @@ struct Served {
     node: usize,
     name: &'static str,
     request: &'static str,
-    replies: Box<dyn Reply>,
+    replies: HeldReplies,
 }
 
 /// A service that a node here calls.
@@ -112,7 +113,7 @@ impl Services {
                     node,
                     name: endpoint.name,
                     request: typed(endpoint.type_name, "_Request")?,
-                    replies,
+                    replies: HeldReplies::new(replies),
                 });
             }
             for endpoint in instance.interface.clients {
@@ -212,8 +213,18 @@ impl Services {
         }
     }
 
-    /// Sends the calls whose server has been found, and gives up those that waited too long.
+    /// What was lost of a node's replies.
+    pub fn lost(&self, node: usize) -> impl Iterator<Item = (String, u64)> {
+        let of_node = self.served.iter().filter(move |s| s.node == node);
+        replies::lost(of_node.map(|s| (s.name, &s.replies)))
+    }
+
+    /// Sends the calls whose server has been found and the replies whose caller has, and
+    /// gives up those that waited too long.
     pub fn go_on(&self, inlet: &Inlet) {
+        for served in &self.served {
+            served.replies.go_on();
+        }
         let mut given_up = Vec::new();
         let mut calls = lock(&self.calls);
         let too_many = calls.len().saturating_sub(MAX_CALLS);
