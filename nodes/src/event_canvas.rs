@@ -30,8 +30,9 @@ pub struct EventCanvas {
     width: u32,
     height: u32,
     counts: Vec<Counts>,
-    /// Indices of the pixels with events, in the order of their first.
-    touched: Vec<u32>,
+    /// A bit for each pixel: whether it has events. So small that it stays in the cache, and
+    /// read in the order of memory.
+    touched: Vec<u64>,
     outside: u64,
 }
 
@@ -47,7 +48,7 @@ impl EventCanvas {
             width,
             height,
             counts,
-            touched: Vec::new(),
+            touched: vec![0; (pixels as usize).div_ceil(64)],
             outside: 0,
         })
     }
@@ -65,20 +66,19 @@ impl EventCanvas {
                 self.outside += 1;
                 continue;
             }
-            let index = y * self.width + x;
-            let counts = &mut self.counts[index as usize];
-            if *counts == [0; 2] {
-                self.touched.push(index);
-            }
-            let count = &mut counts[usize::from(!e.on)];
+            let index = (y * self.width + x) as usize;
+            self.touched[index / 64] |= 1 << (index % 64);
+            let count = &mut self.counts[index][usize::from(!e.on)];
             *count = count.saturating_add(1);
         }
     }
 
     /// Forgets all events.
     pub fn clear(&mut self) {
-        for index in self.touched.drain(..) {
-            self.counts[index as usize] = [0; 2];
+        for (counts, touched) in self.counts.chunks_mut(64).zip(&mut self.touched) {
+            if std::mem::take(touched) != 0 {
+                counts.fill([0; 2]);
+            }
         }
         self.outside = 0;
     }
@@ -106,10 +106,17 @@ impl EventCanvas {
         rgb
     }
 
-    /// The pixels with events.
+    /// The pixels with events, with their indices.
     fn active(&self) -> impl Iterator<Item = (usize, Counts)> {
-        let pixel = |&index: &u32| (index as usize, self.counts[index as usize]);
-        self.touched.iter().map(pixel)
+        let words = self.touched.iter().enumerate();
+        words.flat_map(move |(i, &word)| {
+            let mut left = word;
+            std::iter::from_fn(move || {
+                let bit = left.trailing_zeros() as usize;
+                left &= left.checked_sub(1)?;
+                Some((64 * i + bit, self.counts[64 * i + bit]))
+            })
+        })
     }
 
     /// The 99.5th percentile of the pixels with events: a few hot pixels must not darken the
@@ -120,14 +127,11 @@ impl EventCanvas {
         for total in self.active().map(total) {
             pixels[(total as usize).min(TOTALS - 1)] += 1;
         }
-        let Some(mut index) = self
-            .touched
-            .len()
-            .checked_sub(1)
-            .map(|last| last * 995 / 1000)
-        else {
+        let active: usize = pixels.iter().sum();
+        let Some(last) = active.checked_sub(1) else {
             return 1.0;
         };
+        let mut index = last * 995 / 1000;
         for (total, count) in pixels.iter().enumerate().take(TOTALS - 1) {
             if index < *count {
                 return total as f64;
