@@ -1,6 +1,7 @@
 //! What the hosts share: which nodes to run, what they report, how long a
 //! message took.
 
+use crate::clock::Pace;
 use crate::network::Connect;
 use crate::node::{Health, Level, NodeError};
 use crate::payload::Payload;
@@ -110,6 +111,8 @@ pub struct RunOptions {
     pub network: Option<Connect>,
     /// The least severe lines that go to `/rosout` on the network.
     pub rosout_level: Level,
+    /// In real time: how fast the robot's clock goes.
+    pub pace: Pace,
 }
 
 impl Default for RunOptions {
@@ -122,6 +125,7 @@ impl Default for RunOptions {
             stop: Arc::default(),
             network: None,
             rosout_level: Level::Info,
+            pace: Pace::REAL,
         }
     }
 }
@@ -155,7 +159,7 @@ pub struct RunReport {
     pub dropped: BTreeMap<String, u64>,
     /// Messages that lay in queues when the run ended, by `node topic`.
     pub unhandled: BTreeMap<String, u64>,
-    /// Latencies in the real-time host, and tick jitter.
+    /// Latencies in the real-time host, and tick jitter, by the robot's clock.
     pub latencies: BTreeMap<String, Percentiles>,
     /// Timer calls that came more than a period late, by `node timer`.
     pub late_ticks: BTreeMap<String, u64>,

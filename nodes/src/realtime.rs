@@ -5,11 +5,12 @@
 //! Every node has one inbox, bounded per subscription by its QoS depth; when
 //! a subscription is full its oldest message goes and is counted. Timers that
 //! fire late are counted, and caught up without being skipped, so that the
-//! engine's tick stays a millisecond of the robot's time.
+//! engine's tick stays a millisecond of the robot's time. The wall clock may be slowed, and all
+//! of this with it ([`Pace`](crate::clock::Pace)).
 
 mod follow;
 
-use crate::clock::{self, Told, Wall};
+use crate::clock::{self, Pace, Told, Wall};
 use crate::diagnostics;
 use crate::graph::{Delivery, Graph, HOST, Instance};
 use crate::host::{HostError, Latency, NodeSpec, RunOptions, RunReport, ended_from_outside};
@@ -26,7 +27,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Exchanges (services, actions) a node may have waiting. Far more than any
 /// honest client sends; a flood is dropped and counted.
@@ -61,16 +62,24 @@ fn run_graph(
     recorder: Option<Recorder>,
     mut options: RunOptions,
 ) -> Result<RunReport, HostError> {
+    if !options.pace.is_real()
+        && let Some(own) = instances.iter().find(|i| i.node.real_time_only())
+    {
+        let (name, pace) = (&own.name, options.pace);
+        let text = format!("{name} talks with what has a clock of its own: no pace of {pace}");
+        return Err(HostError::Graph(text));
+    }
     let mut changes = parameter_services::schedule(&options.changes, &instances)?;
     let (witness, events) = bounded(WITNESS_DEPTH);
     let count = instances.len();
-    let shared = Arc::new(Shared::new(graph, count, witness, options.rosout_level));
+    let (level, pace) = (options.rosout_level, options.pace);
+    let shared = Arc::new(Shared::new(graph, count, witness, level, pace));
     if let Some(connect) = options.network.take() {
         let network = connect(&shared.graph, &instances, Inlet(shared.clone()))?;
         // It is empty until here.
         let _ = shared.network.set(network);
     }
-    let begun_ns = shared.wall.now_ns();
+    let (begun_ns, begun) = (shared.wall.now_ns(), Instant::now());
     let mut threads = Vec::new();
     for (index, instance) in instances.into_iter().enumerate() {
         let name = instance.name.clone();
@@ -114,8 +123,8 @@ fn run_graph(
     let ended = lock(&shared.ended).take();
     report.finished = ended.is_some();
     report.ended = ended.unwrap_or_else(|| ended_from_outside(&stop));
-    report.wall_s = (shared.wall.now_ns() - begun_ns) as f64 / 1e9;
-    report.sim_s = report.wall_s;
+    report.sim_s = (shared.wall.now_ns() - begun_ns) as f64 / 1e9;
+    report.wall_s = begun.elapsed().as_secs_f64();
     report.unrecorded = shared.unrecorded.load(Ordering::Relaxed);
     for (topic, count) in shared.graph.topics.iter().zip(&shared.published) {
         report
@@ -223,12 +232,18 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Shared {
-    fn new(graph: Graph, nodes: usize, witness: Sender<Witnessed>, rosout_level: Level) -> Self {
+    fn new(
+        graph: Graph,
+        nodes: usize,
+        witness: Sender<Witnessed>,
+        rosout_level: Level,
+        pace: Pace,
+    ) -> Self {
         Shared {
             published: graph.topics.iter().map(|_| AtomicU32::new(0)).collect(),
             clock_topic: graph.topics.iter().position(|t| t.name == clock::TOPIC),
             graph,
-            wall: Wall::new(),
+            wall: Wall::new(pace),
             told: Told::default(),
             follows: (0..nodes).map(|_| AtomicBool::new(false)).collect(),
             inboxes: (0..nodes).map(|_| Default::default()).collect(),
@@ -496,7 +511,7 @@ impl Worker {
             if due_ns <= wall_ns {
                 return None;
             }
-            let patience = Duration::from_nanos((due_ns - wall_ns) as u64);
+            let patience = self.shared.wall.sleep(due_ns.saturating_sub(wall_ns));
             inbox = bell
                 .wait_timeout(inbox, patience)
                 .unwrap_or_else(PoisonError::into_inner)

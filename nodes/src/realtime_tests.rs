@@ -138,6 +138,26 @@ fn a_slow_listener_loses_messages_and_every_one_is_counted() {
     assert!(heard.is_sorted(), "in order: {heard:?}");
 }
 
+#[test]
+fn slowed_the_clock_has_the_same_ticks_in_more_time() {
+    let (graph, instances) = graph_of(vec![Box::new(Speaker::default())]);
+    let options = RunOptions {
+        duration_ns: Some(200_000_000),
+        pace: Pace::new(0.25).expect("in range"),
+        ..RunOptions::default()
+    };
+    let report = run_graph(graph, instances, None, options).expect("runs");
+    assert!(report.sim_s >= 0.2 && report.wall_s >= 0.8, "{report:?}");
+    // The two are looked at one after the other.
+    let factor = report.sim_s / report.wall_s;
+    assert!((factor - 0.25).abs() < 0.02, "{factor}");
+    // One for each period of the robot's time, up to what a stop cuts off.
+    let period_ns = Speaker::default().interface().timers[0].period_ns;
+    let due = report.sim_s * 1e9 / period_ns as f64;
+    let said = f64::from(report.topics["/numbers"] as u32);
+    assert!(said <= due + 1.0 && said >= 0.5 * due, "{said} of {due}");
+}
+
 /// Panics at the first message that it hears.
 struct Fragile;
 
@@ -176,7 +196,7 @@ fn a_full_queue_drops_its_oldest_message() {
         }),
     ]);
     let (witness, _told) = bounded(1);
-    let shared = Shared::new(graph, instances.len(), witness, Level::Info);
+    let shared = Shared::new(graph, instances.len(), witness, Level::Info, Pace::REAL);
     for sequence in 1..=10 {
         let input = Input::Message {
             topic: "numbers",

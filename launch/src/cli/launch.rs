@@ -11,6 +11,7 @@ use crate::launch_file::{self, Argument, LaunchFileError, PACKAGE};
 pub(super) use console::{log_line, verdict};
 pub(super) use plan::node_spec;
 use plan::{OwnProcesses, Plan};
+use saccade_nodes::clock::Pace;
 use saccade_nodes::network::Connect;
 use saccade_nodes::{Level, replay, rosout};
 use std::path::{Path, PathBuf};
@@ -39,6 +40,10 @@ pub struct LaunchArgs {
     /// Wall-clock time, each node its own thread
     #[arg(long)]
     realtime: bool,
+    /// By the wall clock, how fast the robot's own goes, from 0.001 to 1, for a machine that is
+    /// too slow for real time
+    #[arg(long, value_name = "FACTOR", conflicts_with = "lockstep")]
+    pace: Option<Pace>,
     /// Each node a process of its own, by the wall clock, over ROS 2's network; ends when a
     /// referee does
     #[cfg(feature = "dds")]
@@ -66,7 +71,7 @@ pub struct LaunchArgs {
     #[arg(
         long,
         value_name = "MCAP",
-        conflicts_with_all = ["file", "arguments", "realtime", "lockstep", "record", "duration"]
+        conflicts_with_all = ["file", "arguments", "realtime", "lockstep", "record", "duration", "pace"]
     )]
     replay: Option<PathBuf>,
     /// List the launch file's arguments
@@ -108,8 +113,12 @@ impl LaunchArgs {
         #[cfg(feature = "dds")]
         if self.processes {
             let by = self.ros.unwrap_or(super::live::Middleware::USUAL);
+            let mut words = self.network.words(by);
+            if let Some(pace) = self.pace {
+                words.extend(["--pace".to_owned(), pace.to_string()]);
+            }
             return Some(OwnProcesses {
-                words: self.network.words(by),
+                words,
                 log_level: format!("{:?}", self.log_level).to_lowercase(),
                 report: self.report.clone(),
             });
@@ -164,10 +173,30 @@ pub fn run(args: LaunchArgs) -> CliResult {
         return Err(CliError::usage(text));
     }
     let plan = Plan::of(&launch, args.own_processes().as_ref())?;
+    check_pace(&args, file, &plan)?;
     if args.print {
         return print_plan(&plan, args.json);
     }
     execute::execute(&args, file, &launch, &plan)
+}
+
+/// Only what simulates can be slowed: foreign programs (bridges, drivers, simulators) have
+/// clocks of their own.
+fn check_pace(args: &LaunchArgs, file: &Path, plan: &Plan) -> Result<(), CliError> {
+    let Some(pace) = args.pace else {
+        return Ok(());
+    };
+    if !args.realtime && !args.in_processes() {
+        let text = "--pace needs --realtime or --processes: simulated time has no pace";
+        return Err(CliError::usage(text));
+    }
+    match &plan.foreign {
+        Some(program) if !pace.is_real() => Err(CliError::usage(format!(
+            "--pace {pace}: {} starts {program}, whose clock cannot be slowed",
+            file.display()
+        ))),
+        _ => Ok(()),
+    }
 }
 
 fn show_arguments(arguments: &[Argument], json: bool) -> CliResult {

@@ -2,6 +2,7 @@
 //! came out differently.
 
 use crate::cli::{CliError, CliResult, Context, Exit, print_json, print_line, write_json};
+use saccade_nodes::clock::Pace;
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -16,7 +17,7 @@ Example:
 
 Every way gets the same seeds, and with them the same scenes and the same noise of the camera. By
 the wall clock the robot needs the CPU to itself: on a busy machine data grow older than the nodes
-allow, which they say, and which is printed for each trial.")]
+allow, which they say, and which is printed for each trial; --pace slows its clock.")]
 pub struct GraspArgs {
     /// Launch file with a referee, and arguments `trials`, `seed` and `record`.
     #[arg(default_value = "launch/grasp.launch.xml")]
@@ -30,6 +31,10 @@ pub struct GraspArgs {
     /// The ways; the first is what the others are held against.
     #[arg(long, value_enum, value_delimiter = ',', default_values_t = Way::ALL)]
     ways: Vec<Way>,
+    /// By the wall clock, how fast the robot's own goes, from 0.001 to 1: a machine that is too
+    /// slow for real time needs less.
+    #[arg(long, value_name = "FACTOR", default_value_t)]
+    pace: Pace,
     /// Folder for grasp.json, and a report of each way.
     #[arg(long, default_value = "ways")]
     report: PathBuf,
@@ -64,6 +69,11 @@ impl Way {
             #[cfg(feature = "dds")]
             Way::Processes => "processes",
         }
+    }
+
+    /// Whether the clock of the wall drives it.
+    fn has_pace(self) -> bool {
+        !matches!(self, Way::Lockstep)
     }
 
     fn words(self) -> &'static [&'static str] {
@@ -130,6 +140,8 @@ struct Results {
     file: PathBuf,
     trials: u32,
     seed: u64,
+    /// Seconds of the robot by second of the wall, in the ways that go by it.
+    pace: f64,
     runs: Vec<WayRun>,
     different: Vec<Difference>,
 }
@@ -152,6 +164,7 @@ pub fn run(args: &GraspArgs) -> CliResult {
         file: args.file.clone(),
         trials: args.trials,
         seed: args.seed,
+        pace: args.pace.factor(),
         runs,
         different,
     };
@@ -167,6 +180,8 @@ pub fn run(args: &GraspArgs) -> CliResult {
 /// Runs the launch file in a process of its own: this program.
 fn run_way(args: &GraspArgs, way: Way) -> Result<WayRun, CliError> {
     eprintln!("{}: {} trials", way.name(), args.trials);
+    let pace = args.pace.to_string();
+    let pace = way.has_pace().then_some(["--pace", &pace]);
     let output = Command::new(std::env::current_exe()?)
         .arg("launch")
         .arg(&args.file)
@@ -177,6 +192,7 @@ fn run_way(args: &GraspArgs, way: Way) -> Result<WayRun, CliError> {
         .args(["record:=false", "--json", "--report"])
         .arg(args.report.join(way.name()))
         .args(way.words())
+        .args(pace.into_iter().flatten())
         .stderr(Stdio::inherit())
         .output()
         .context("starting saccade launch")?;

@@ -45,6 +45,7 @@ pub(super) fn execute(args: &LaunchArgs, file: &Path, launch: &Launch, plan: &Pl
         observer: Box::new(watch),
         stop: stop::on_ctrl_c()?,
         network: args.connection()?,
+        pace: args.pace.unwrap_or_default(),
         ..RunOptions::default()
     };
     hear_libraries(args.log_level);
@@ -79,6 +80,7 @@ pub(super) fn execute(args: &LaunchArgs, file: &Path, launch: &Launch, plan: &Pl
         journeys: &seen.journeys.results,
         composed: !plan.nodes.is_empty(),
         processes: &ended,
+        pace: args.pace.unwrap_or_default(),
         report: &args.report,
     };
     if args.json {
@@ -131,9 +133,8 @@ fn with_programs(
     plan.write_files()
         .context("writing the parameters of the processes")?;
     let stop = Arc::clone(&options.stop);
-    let until = options
-        .duration_ns
-        .map(|ns| Duration::from_nanos(ns.unsigned_abs()));
+    let pace = options.pace;
+    let until = options.duration_ns.map(|ns| pace.wall(ns));
     thread::scope(|scope| {
         let programs = scope.spawn(|| processes::run(&plan.programs, &screen, &stop));
         if !plan.nodes.is_empty() {
@@ -156,7 +157,7 @@ fn with_programs(
                 (None, true) => "interrupted".to_owned(),
                 (None, false) => "time is up".to_owned(),
             },
-            sim_s: seconds,
+            sim_s: seconds * pace.factor(),
             wall_s: seconds,
             ..RunReport::default()
         };

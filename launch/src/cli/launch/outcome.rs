@@ -3,6 +3,7 @@
 use crate::cli::{CliError, print_line};
 use crate::processes::Ended;
 use crate::report::{Journey, JourneySummary, Run, Summary, Trial};
+use saccade_nodes::clock::Pace;
 use saccade_nodes::{Health, RunReport};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -19,6 +20,8 @@ pub(super) struct Outcome<'a> {
     /// Whether nodes ran in this process.
     pub(super) composed: bool,
     pub(super) processes: &'a [Ended],
+    /// How fast the robot's clock went, where it was not simulated.
+    pub(super) pace: Pace,
     pub(super) report: &'a Path,
 }
 
@@ -138,10 +141,10 @@ impl Outcome<'_> {
         print_line(format!(
             "time         {:.1} s {} in {:.1} s, {:.2} times real time; ended: {}",
             host.sim_s,
-            if self.realtime {
-                "of the wall clock"
-            } else {
-                "simulated"
+            match (self.realtime, self.pace.is_real()) {
+                (false, _) => "simulated",
+                (true, true) => "of the wall clock",
+                (true, false) => "of the robot's clock",
             },
             host.wall_s,
             self.speed(),
@@ -182,6 +185,13 @@ impl Outcome<'_> {
         }
         for (name, count) in self.host.late_ticks.iter().filter(|(_, n)| **n > 0) {
             print_line(format!("late ticks   {name}: {count}"))?;
+        }
+        if self.realtime && self.host.late_ticks.values().any(|n| *n > 0) {
+            let half = 0.5 * self.pace.factor();
+            print_line(format!(
+                "  this machine is too slow, or busy with other things: --pace {half} gives a \
+                 simulated robot twice the time"
+            ))?;
         }
         Ok(())
     }

@@ -17,6 +17,8 @@ pub(super) struct Plan {
     pub(super) nodes: Vec<NodeSpec>,
     /// Programs, in the order of their numbers.
     pub(super) programs: Vec<Program>,
+    /// One of the programs that is none of our nodes.
+    pub(super) foreign: Option<String>,
     /// Recordings that referees make, where these are processes of their own: their verdicts.
     pub(super) verdicts: Vec<PathBuf>,
     files: ParameterFiles,
@@ -54,7 +56,9 @@ impl Plan {
             }
         }
         for executable in &launch.executables {
-            programs.push((executable.process.number, program_of(executable)));
+            let program = program_of(executable);
+            plan.foreign = Some(program.name.clone());
+            programs.push((executable.process.number, program));
         }
         programs.sort_by_key(|(number, _)| *number);
         plan.programs = programs.into_iter().map(|(_, program)| program).collect();
@@ -113,7 +117,9 @@ impl Plan {
             command.extend(["-r".to_owned(), format!("__node:={}", node.name)]);
         }
         command.extend(self.ros_words(node, false));
-        Ok(program(&node.process, command, &node.exec, &node.env))
+        let program = program(&node.process, command, &node.exec, &node.env);
+        self.foreign = Some(program.name.clone());
+        Ok(program)
     }
 
     /// Namespace, parameters and remaps as ROS arguments.

@@ -6,6 +6,7 @@ use crate::cli::launch::{
 use crate::cli::live::{Middleware, NetworkArgs};
 use crate::cli::{CliError, CliResult, Exit, print_line, stop};
 use crate::launch_file;
+use saccade_nodes::clock::Pace;
 use saccade_nodes::{Level, Observer, Payload, RunOptions, realtime, registry};
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -36,6 +37,10 @@ struct RunArgs {
     /// How other processes are reached
     #[arg(long, value_enum, value_name = "MIDDLEWARE", default_value_t = Middleware::USUAL)]
     ros: Middleware,
+    /// How fast the node's clock goes, from 0.001 to 1, for a simulated robot on a machine
+    /// that is too slow for real time; the same for all its nodes
+    #[arg(long, value_name = "FACTOR", default_value_t)]
+    pace: Pace,
     /// Stop after this many seconds
     #[arg(long, value_name = "S", allow_hyphen_values = true)]
     duration: Option<f64>,
@@ -77,6 +82,7 @@ pub fn run(words: &[String]) -> CliResult {
         stop: stop::on_ctrl_c()?,
         network: Some(network),
         rosout_level: level,
+        pace: args.pace,
         ..RunOptions::default()
     };
     hear_libraries(level);
