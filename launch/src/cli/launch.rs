@@ -6,6 +6,7 @@ mod outcome;
 mod plan;
 
 use super::{CliError, CliResult, Exit, print_json, print_line};
+use crate::cli::priority::Scheduling;
 use crate::launch_file::{self, Argument, LaunchFileError, PACKAGE};
 #[cfg(feature = "dds")]
 pub(super) use console::{log_line, verdict};
@@ -44,6 +45,8 @@ pub struct LaunchArgs {
     /// too slow for real time
     #[arg(long, value_name = "FACTOR", conflicts_with = "lockstep")]
     pace: Option<Pace>,
+    #[command(flatten)]
+    scheduling: Scheduling,
     /// Each node a process of its own, by the wall clock, over ROS 2's network; ends when a
     /// referee does
     #[cfg(feature = "dds")]
@@ -177,6 +180,7 @@ pub fn run(args: LaunchArgs) -> CliResult {
     if args.print {
         return print_plan(&plan, args.json);
     }
+    args.scheduling.apply()?;
     execute::execute(&args, file, &launch, &plan)
 }
 

@@ -4,6 +4,7 @@ use crate::cli::launch::{
     hear_libraries, log_line, node_spec, parse_level, seconds_to_ns, verdict,
 };
 use crate::cli::live::{Middleware, NetworkArgs};
+use crate::cli::priority::Scheduling;
 use crate::cli::{CliError, CliResult, Exit, print_line, stop};
 use crate::launch_file;
 use saccade_nodes::clock::Pace;
@@ -41,6 +42,8 @@ struct RunArgs {
     /// that is too slow for real time; the same for all its nodes
     #[arg(long, value_name = "FACTOR", default_value_t)]
     pace: Pace,
+    #[command(flatten)]
+    scheduling: Scheduling,
     /// Stop after this many seconds
     #[arg(long, value_name = "S", allow_hyphen_values = true)]
     duration: Option<f64>,
@@ -69,6 +72,7 @@ pub fn run(words: &[String]) -> CliResult {
     let level = level.as_deref().map_or(Ok(Level::Info), parse_level);
     let level = level.map_err(|e| CliError::usage(format!("--log-level: {e}")))?;
     let spec = node_spec(&action)?;
+    args.scheduling.apply()?;
     let (network, whom) = args.network.connection(args.ros)?;
     eprintln!("{}: {whom}", spec.full_name());
     let options = RunOptions {
