@@ -10,10 +10,15 @@ cd "$(dirname "$0")"
 # second profile would build every dependency twice.
 cargo fmt --all -- --check
 cargo clippy --release --workspace --all-targets -- -D warnings
-# The host on ROS 2's own library, which need not be here for its types to be checked.
-cargo clippy --release --workspace --features saccade-launch/rcl-check,saccade-tests/rcl-check \
+# The host on ROS 2's own library, which need not be here for its types to be checked, and the
+# bridge to Gazebo's transport, which is in Debian.
+tests/peers/install_gz_transport.sh
+cargo clippy --release --workspace \
+    --features saccade-launch/rcl-check,saccade-tests/rcl-check,saccade-nodes/gz-transport \
     --all-targets -- -D warnings
 cargo test --release --workspace
+# The bridge to Gazebo's own transport; as one workspace, so that no dependency is built anew.
+cargo test --release --workspace --features saccade-nodes/gz-transport --test gz_bridge
 if [[ -n "${AMENT_PREFIX_PATH:-}" && -n "${ROS_DISTRO:-}" ]]; then
     cargo test --release --package saccade-tests --features rcl --test rcl
 else

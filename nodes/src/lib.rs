@@ -25,6 +25,7 @@ pub mod filters;
 pub mod gazebo_whiskeye;
 pub mod graph;
 pub mod grasp_affordance;
+pub mod gz_bridge;
 pub mod host;
 pub mod interface;
 pub mod journey_referee;

@@ -54,6 +54,10 @@ pub static NODES: &[Entry] = &[
         create: crate::grasp_affordance::create,
     },
     Entry {
+        interface: &crate::gz_bridge::INTERFACE,
+        create: crate::gz_bridge::create,
+    },
+    Entry {
         interface: &crate::journey_referee::INTERFACE,
         create: crate::journey_referee::create,
     },
