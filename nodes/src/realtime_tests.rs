@@ -1,10 +1,14 @@
 //! Queues of the real-time host, with nodes made for it.
 
 use super::*;
+use crate::graph::routed;
 use crate::interface::{Endpoint, Interface, Qos, TimerDecl};
+use crate::lifecycle;
 use crate::node::{Context, Node};
 use crate::parameters::Parameters;
+use saccade_msgs::lifecycle_msgs::{Transition, change_state};
 use saccade_msgs::saccade_msgs::SaccadePhase;
+use std::time::Duration;
 
 const DEPTH: usize = 4;
 
@@ -156,6 +160,82 @@ fn slowed_the_clock_has_the_same_ticks_in_more_time() {
     let due = report.sim_s * 1e9 / period_ns as f64;
     let said = f64::from(report.topics["/numbers"] as u32);
     assert!(said <= due + 1.0 && said >= 0.5 * due, "{said} of {due}");
+}
+
+/// Nobody is outside who would hear.
+struct Deaf;
+
+impl Network for Deaf {
+    fn publish(&self, _: usize, _: &'static str, _: &Payload) {}
+    fn lost(&self, _: usize) -> Vec<(String, u64)> {
+        Vec::new()
+    }
+    fn exchange(&self, _: usize, _: Output) {}
+    fn close(&self) {}
+}
+
+/// Transitions come from outside while the node is at work; the recording has them, and the
+/// replay takes the same node through the same states.
+#[test]
+fn a_managed_node_is_replayed_through_its_states() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("managed.mcap");
+    let specs = [
+        NodeSpec::new("event_generator").parameter("rate", 0.05),
+        NodeSpec::new("event_image").parameter("rate", 100.0),
+    ];
+    let inlet = Arc::new(OnceLock::<Inlet>::new());
+    let (keep, stop) = (inlet.clone(), Arc::<AtomicBool>::default());
+    let options = RunOptions {
+        record: Some(path.clone()),
+        stop: stop.clone(),
+        network: Some(Box::new(move |_, _, inlet| {
+            let _ = keep.set(inlet);
+            Ok(Arc::new(Deaf))
+        })),
+        ..RunOptions::default()
+    };
+    let run = std::thread::spawn(move || super::run(&specs, options));
+    let pause = || std::thread::sleep(Duration::from_millis(100));
+    pause();
+    let labels = [
+        "deactivate",
+        "activate",
+        "deactivate",
+        "cleanup",
+        "configure",
+        "activate",
+    ];
+    for (id, label) in labels.into_iter().enumerate() {
+        let transition = Transition {
+            id: 0,
+            label: label.to_owned(),
+        };
+        let input = Input::Request {
+            service: lifecycle::CHANGE,
+            id: routed(OUTSIDE, id as u64),
+            payload: Payload::new(change_state::Request { transition }),
+        };
+        inlet.get().expect("it runs").exchange(1, input);
+        pause();
+    }
+    stop.store(true, Ordering::Relaxed);
+    let report = run.join().expect("no panic").expect("it runs");
+    assert_eq!(report.unrecorded, 0, "{report:?}");
+    let replayed = crate::replay::run(&path).expect("it is replayed");
+    assert!(replayed.identical(), "{replayed:?}");
+    // It rests in four of the seven pauses.
+    let pictures = report.topics["/image"];
+    assert_eq!(
+        replayed.equal.get("/image"),
+        Some(&pictures),
+        "{replayed:?}"
+    );
+    let due = 100.0 * report.sim_s;
+    assert!(
+        pictures > 10 && (pictures as f64) < 0.7 * due,
+        "{pictures} of {due}"
+    );
 }
 
 /// Panics at the first message that it hears.
