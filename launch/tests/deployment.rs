@@ -247,6 +247,47 @@ fn in_gazebo_everybody_is_heard() {
     }
 }
 
+/// Our own bridge carries what the bridge of ROS does, topic by topic. (The arm needs
+/// robot_state_publisher beside it, which is ROS's.)
+#[test]
+fn our_own_bridge_has_the_topics_of_the_bridge_of_ros() {
+    for (task, _, _) in TASKS.into_iter().skip(1) {
+        let mut args = vec![
+            ("simulator", "gazebo"),
+            ("server", "false"),
+            ("bridge_by", "gz_bridge"),
+        ];
+        if task == "place_recognition" {
+            args.push(("weights", "some.safetensors"));
+        }
+        let launch = launch(task, &args);
+        assert!(launch.nodes.iter().all(|n| n.package == "saccade_nodes"));
+        let mut bridged = Vec::new();
+        for node in launch.nodes.iter().filter(|n| n.exec == "gz_bridge") {
+            let interface = interface(node).expect("ours");
+            let given = given(node);
+            for (endpoints, from_gazebo) in [
+                (interface.publishers, true),
+                (interface.subscriptions, false),
+            ] {
+                for (endpoint, (ros, ros_type)) in endpoints.iter().zip(topics(node, endpoints)) {
+                    let parameter = format!("gz_{}", endpoint.name.trim_start_matches('/'));
+                    if let Some((_, gazebo)) = given.iter().find(|(name, _)| *name == parameter) {
+                        bridged.push((ros, ros_type, (*gazebo).to_owned(), from_gazebo));
+                    }
+                }
+            }
+        }
+        let file = bridge(task, "fortress").into_iter();
+        let mut wanted: Vec<_> = file
+            .map(|b| (b.ros, b.ros_type, b.gazebo, b.from_gazebo))
+            .collect();
+        bridged.sort();
+        wanted.sort();
+        assert_eq!(bridged, wanted, "{task}");
+    }
+}
+
 fn world() -> World {
     World::load(&here().join("../worlds/grasp_table.sdf")).expect("the world")
 }

@@ -359,7 +359,10 @@ impl Lookup for Evaluator {
 
     fn dirname(&self) -> String {
         let folder = self.file.parent().filter(|f| !f.as_os_str().is_empty());
-        folder.unwrap_or(Path::new(".")).display().to_string()
+        let folder = folder.unwrap_or(Path::new("."));
+        // Whole, or a path that is put together with it would be taken from here once more.
+        let whole = std::path::absolute(folder);
+        whole.as_deref().unwrap_or(folder).display().to_string()
     }
 
     fn filename(&self) -> String {

@@ -12,8 +12,9 @@ use saccade_rosbags::{
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// Messages that may wait in DDS until they are taken, per topic.
-const DEPTH: usize = 256;
+/// Messages that may wait in DDS until they are taken, per topic: a second of an event camera's
+/// packets, for a disk or a machine that stalls.
+const DEPTH: usize = 1024;
 
 /// What is recorded.
 pub struct Topics {
