@@ -387,3 +387,37 @@ fn nodes_of_this_process_run_beside_others_and_take_them_along() {
     assert!(stdout.contains("ended: time is up"), "{stdout}");
     assert!(Path::new(&case.path("report/index.html")).is_file());
 }
+
+#[test]
+fn only_what_simulates_goes_at_a_pace() {
+    let node = "<node pkg=\"saccade_nodes\" exec=\"event_generator\"/>";
+    let foreign = "<executable cmd=\"true\"/>";
+    for (body, args, wanted) in [
+        (node, &["--pace", "0.5"][..], "--pace needs --realtime or"),
+        (
+            &format!("{node}{foreign}"),
+            &["--realtime", "--pace", "0.5"],
+            "a.launch.xml starts true-2, whose clock cannot be slowed",
+        ),
+        (node, &["--realtime", "--pace", "2"], "`2` is no pace"),
+    ] {
+        let (status, _, errors) = Case::new(body).args(args).run();
+        assert!(status == 2 && errors.contains(wanted), "{status}: {errors}");
+    }
+    // Ways: all nodes in one process, and each in its own.
+    let args = ["--pace", "0.25", "--duration", "0.5", "--json"];
+    for way in [
+        "--realtime",
+        #[cfg(feature = "dds")]
+        "--processes",
+    ] {
+        let (status, out, errors) = Case::new(node).args(&[&args[..], &[way]].concat()).run();
+        assert_eq!(status, 0, "{errors}");
+        let document: serde_json::Value = serde_json::from_str(&out).expect("one document");
+        let host = &document["run"]["host"];
+        let seconds = |name: &str| host[name].as_f64().expect("a number");
+        assert!(seconds("wall_s") >= 2.0, "{host}");
+        let pace = document["times_real_time"].as_f64().expect("a number");
+        assert!((pace - 0.25).abs() < 0.02, "{host}");
+    }
+}
