@@ -74,6 +74,8 @@ pub struct ErrorNeurons<R> {
     potential: Vec<[R; 2]>,
     /// `X`, `[n_out]`.
     compartment: Vec<R>,
+    /// `n+` and `n-` of each readout in the last tick.
+    fired: Vec<[u32; 2]>,
     spikes: u64,
 }
 
@@ -91,6 +93,7 @@ impl<R: Real> ErrorNeurons<R> {
             lambda: R::of(lambda),
             potential: vec![[R::ZERO; 2]; n_out],
             compartment: vec![R::ZERO; n_out],
+            fired: vec![[0; 2]; n_out],
             spikes: 0,
         }
     }
@@ -99,25 +102,34 @@ impl<R: Real> ErrorNeurons<R> {
     pub fn reset(&mut self) {
         self.potential.fill([R::ZERO; 2]);
         self.compartment.fill(R::ZERO);
+        self.fired.fill([0; 2]);
     }
 
     /// One tick: takes the error of each readout, `[n_out]`, and puts what arrives of it
     /// in the error compartments in its place.
     pub fn step(&mut self, error: &mut [R]) {
         let states = self.potential.iter_mut().zip(&mut self.compartment);
-        for (error, ([plus, minus], x)) in error.iter_mut().zip(states) {
-            let mut fire = |u: &mut R, drive: R| {
+        let states = states.zip(&mut self.fired);
+        for (error, (([plus, minus], x), [n_plus, n_minus])) in error.iter_mut().zip(states) {
+            let mut fire = |u: &mut R, fired: &mut u32, drive: R| {
                 *u = (*u + drive).positive();
                 let n = R::of((*u / self.quantum).to_f64().floor());
                 let n = if n > self.size { self.size } else { n };
                 *u -= n * self.quantum;
-                self.spikes += n.to_f64() as u64;
+                *fired = n.to_f64() as u32;
+                self.spikes += u64::from(*fired);
                 n
             };
-            let arrived = fire(plus, *error) - fire(minus, -*error);
+            let arrived = fire(plus, n_plus, *error) - fire(minus, n_minus, -*error);
             *x = self.lambda * *x + (R::ONE - self.lambda) * self.quantum * arrived;
             *error = *x;
         }
+    }
+
+    /// How many fired in the last tick: of the positive and of the negative population of
+    /// each readout.
+    pub fn fired(&self) -> &[[u32; 2]] {
+        &self.fired
     }
 
     /// Spikes since the beginning.
@@ -161,7 +173,10 @@ mod tests {
             pair.step(&mut error);
             assert!((error[0] - want).abs() < 1e-15, "{} {want}", error[0]);
             assert_eq!(error[1], -error[0]);
+            let [first, second] = [pair.fired()[0], pair.fired()[1]];
+            assert_eq!(first, [second[1], second[0]]);
         }
+        assert_eq!(pair.fired(), [[0, 1], [1, 0]]);
         assert_eq!(pair.spikes(), 6);
     }
 

@@ -15,6 +15,7 @@ mod presentation;
 pub mod rehearsal;
 pub mod sample;
 pub mod slow;
+pub mod spike_taught;
 pub mod teacher;
 mod tensors;
 pub mod training;

@@ -30,6 +30,14 @@ impl LiveBoard for Scripted {
         !script.silent
     }
 
+    fn label(&mut self, _class: u32, _tick: Option<u32>) -> Result<bool> {
+        Ok(false)
+    }
+
+    fn classes(&self) -> usize {
+        0
+    }
+
     fn poll(&mut self) {}
 
     fn poll_until(&mut self, _due: Instant) {}

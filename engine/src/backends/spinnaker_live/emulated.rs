@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 
 use super::{BoardTick, Link, LiveBoard, LiveCounts, Pace, State};
 use crate::spinnaker::Result;
-use crate::spinnaker::emulator::{Board, BoardCounts, BoardSettings, ClassifierProgram};
+use crate::spinnaker::emulator::{
+    Board, BoardCounts, BoardSettings, ClassifierProgram, LearningProgram, Program,
+};
 
 /// Length of a tick.
 const TICK_US: u32 = 1000;
@@ -32,8 +34,32 @@ impl EmulatedBoard {
         hold: u32,
         settings: BoardSettings,
     ) -> Result<Self> {
-        let (n_in, n_rec) = program.size();
-        let mut board = Board::new(Box::new(program), Ipv4Addr::LOCALHOST, TICK_US, settings)?;
+        let size = program.size();
+        Self::with(Box::new(program), size, pace, hold, settings)
+    }
+
+    /// The same with a network that learns on the board.
+    ///
+    /// # Errors
+    /// As [`EmulatedBoard::new`].
+    pub fn learning(
+        program: LearningProgram,
+        pace: Pace,
+        hold: u32,
+        settings: BoardSettings,
+    ) -> Result<Self> {
+        let size = program.size();
+        Self::with(Box::new(program), size, pace, hold, settings)
+    }
+
+    fn with(
+        program: Box<dyn Program>,
+        (n_in, n_rec): (usize, usize),
+        pace: Pace,
+        hold: u32,
+        settings: BoardSettings,
+    ) -> Result<Self> {
+        let mut board = Board::new(program, Ipv4Addr::LOCALHOST, TICK_US, settings)?;
         let mut link = Link::new(board.map(), n_in, n_rec, pace, hold)?;
         let ask = link.ask();
         board.receive(&ask, HOST, &mut |answer, _| {
@@ -60,6 +86,14 @@ impl LiveBoard for EmulatedBoard {
 
     fn control(&mut self, begin: bool, tick: Option<u32>) -> bool {
         self.link.control(begin, tick)
+    }
+
+    fn label(&mut self, class: u32, tick: Option<u32>) -> Result<bool> {
+        self.link.label(class, tick)
+    }
+
+    fn classes(&self) -> usize {
+        self.link.classes()
     }
 
     fn poll(&mut self) {

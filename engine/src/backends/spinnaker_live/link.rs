@@ -18,6 +18,26 @@ struct Target {
     keys: Vec<u32>,
 }
 
+impl Target {
+    fn of(population: &Population) -> Self {
+        Self {
+            core: population.core,
+            keys: population.keys.clone(),
+        }
+    }
+
+    /// The event of an atom, for a tick or for the next; `None` where there is no such atom.
+    fn event(&self, atom: u32, tick: Option<u32>) -> Option<Outgoing> {
+        let &key = self.keys.get(atom as usize)?;
+        Some(Outgoing {
+            core: self.core,
+            // With a tick a key is sent whole, else its number in the population.
+            key: if tick.is_some() { key } else { atom },
+            tick,
+        })
+    }
+}
+
 /// What has come and gone.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct LinkCounts {
@@ -34,6 +54,8 @@ pub struct LinkCounts {
 pub struct Link {
     input: Target,
     control: Target,
+    /// Where the board learns.
+    label: Option<Target>,
     said: HashMap<u32, Said>,
     tag: IpTagSet,
     answered: Option<u16>,
@@ -76,13 +98,11 @@ impl Link {
         said.insert(control.keys[BEGIN as usize], Said::Begin);
         said.insert(control.keys[END as usize], Said::End);
         said.insert(heartbeat.keys[0], Said::Heartbeat);
-        let target = |population: &Population| Target {
-            core: population.core,
-            keys: population.keys.clone(),
-        };
+        let label = teaching(map, &mut said)?;
         Ok(Self {
-            input: target(input),
-            control: target(control),
+            input: Target::of(input),
+            control: Target::of(control),
+            label: label.map(Target::of),
             said,
             tag: IpTagSet {
                 yx: map.tag_yx,
@@ -105,30 +125,41 @@ impl Link {
     /// # Errors
     /// The network has no such input.
     pub fn push(&mut self, input: u32, tick: Option<u32>) -> Result<bool> {
-        let Some(&key) = self.input.keys.get(input as usize) else {
+        let event = self.input.event(input, tick);
+        let event = event.ok_or_else(|| no_atom("input", input, &self.input))?;
+        Ok(self.pacer.push(event))
+    }
+
+    /// Queues a spike of a class's label neuron, for a tick or for the next. Whether there
+    /// was room.
+    ///
+    /// # Errors
+    /// The board does not learn, or has no such class.
+    pub fn label(&mut self, class: u32, tick: Option<u32>) -> Result<bool> {
+        let Some(label) = &self.label else {
             return Err(SpinnakerError::Population {
-                label: "input".into(),
-                what: format!("no atom {input}, there are {}", self.input.keys.len()),
+                label: "label".into(),
+                what: "the board has none, its network does not learn; put one there that does \
+                       (an emulator: `--learn`)"
+                    .into(),
             });
         };
-        Ok(self.pacer.push(Outgoing {
-            core: self.input.core,
-            // With a tick a key is sent whole, else its number in the population.
-            key: if tick.is_some() { key } else { input },
-            tick,
-        }))
+        let event = label.event(class, tick);
+        let event = event.ok_or_else(|| no_atom("label", class, label))?;
+        Ok(self.pacer.push(event))
+    }
+
+    /// Classes that have a label on the board; 0 where it does not learn.
+    pub fn classes(&self) -> usize {
+        self.label.as_ref().map_or(0, |label| label.keys.len())
     }
 
     /// Queues the begin or the end of an interval, for a tick or for the next. Whether there
     /// was room.
     pub fn control(&mut self, begin: bool, tick: Option<u32>) -> bool {
         let atom = if begin { BEGIN } else { END };
-        let key = tick.map_or(atom, |_| self.control.keys[atom as usize]);
-        self.pacer.push(Outgoing {
-            core: self.control.core,
-            key,
-            tick,
-        })
+        let event = self.control.event(atom, tick);
+        event.is_some_and(|event| self.pacer.push(event))
     }
 
     /// The request that output comes to whoever sends it; each call is another one.
@@ -205,4 +236,38 @@ impl Link {
             malformed: self.malformed,
         }
     }
+}
+
+fn no_atom(label: &str, atom: u32, target: &Target) -> SpinnakerError {
+    SpinnakerError::Population {
+        label: label.into(),
+        what: format!("no atom {atom}, there are {}", target.keys.len()),
+    }
+}
+
+/// The populations of a board that learns: what the keys of `output` and `error` say, and
+/// where labels go. `None` where the board has no labels.
+fn teaching<'a>(
+    map: &'a BoardMap,
+    said: &mut HashMap<u32, Said>,
+) -> Result<Option<&'a Population>> {
+    let Ok(label) = map.population("label") else {
+        return Ok(None);
+    };
+    let (output, error) = (map.population("output")?, map.population("error")?);
+    if output.keys.len() != label.keys.len() {
+        return Err(SpinnakerError::Population {
+            label: "output".into(),
+            what: format!(
+                "{} atoms, there are {} labels; each class needs one of both",
+                output.keys.len(),
+                label.keys.len()
+            ),
+        });
+    }
+    let outputs = output.keys.iter().zip(0..);
+    said.extend(outputs.map(|(&key, neuron)| (key, Said::Output(neuron))));
+    let errors = error.keys.iter().zip(0..);
+    said.extend(errors.map(|(&key, neuron)| (key, Said::Error(neuron))));
+    Ok(Some(label))
 }

@@ -1,5 +1,6 @@
 //! A classifier's recurrent layer on a SpiNNaker board, or on its emulator: input spikes go
-//! there over UDP, the spikes of the layer come back, with the board's ticks.
+//! there over UDP, the spikes of the layer come back, with the board's ticks. A board that
+//! learns takes the spikes of labels as well, and sends those of its output and error neurons.
 //!
 //! A [`LiveBoard`] is either [`SpinnakerLive`], over UDP, or [`EmulatedBoard`], in this process.
 //! The owner calls [`LiveBoard::poll`] about once a millisecond; nothing here blocks, and
@@ -8,6 +9,8 @@
 
 mod clock;
 mod emulated;
+#[cfg(test)]
+mod learning_tests;
 mod link;
 mod pace;
 #[cfg(test)]
@@ -69,6 +72,16 @@ pub trait LiveBoard: Send {
 
     /// Queues the begin or the end of an interval. Whether it was taken.
     fn control(&mut self, begin: bool, tick: Option<u32>) -> bool;
+
+    /// Queues a spike of the label neuron of a class, for a board that learns. Whether it was
+    /// taken.
+    ///
+    /// # Errors
+    /// The board does not learn, or has no such class.
+    fn label(&mut self, class: u32, tick: Option<u32>) -> Result<bool>;
+
+    /// Classes that have a label on the board; 0 where it does not learn, or is not there.
+    fn classes(&self) -> usize;
 
     /// Receives and sends what there is.
     fn poll(&mut self);

@@ -18,6 +18,10 @@ pub struct BoardTick {
     pub ends: bool,
     /// Recurrent neurons that fired, ascending.
     pub hidden: Vec<u32>,
+    /// Output neurons that fired, ascending; none where the board does not learn.
+    pub output: Vec<u32>,
+    /// Error neurons that fired, ascending; none where the board does not learn.
+    pub errors: Vec<u32>,
 }
 
 /// What was wrong with what came.
@@ -43,6 +47,8 @@ pub struct TickCounts {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Said {
     Hidden(u32),
+    Output(u32),
+    Error(u32),
     Begin,
     End,
     Heartbeat,
@@ -87,19 +93,24 @@ impl Ticks {
             self.reset();
         }
         if self.done.is_some_and(|done| tick <= done) {
-            let late = said.filter(|s| matches!(s, Said::Hidden(_))).count();
+            let spike = |s: &Said| matches!(s, Said::Hidden(_) | Said::Output(_) | Said::Error(_));
+            let late = said.filter(spike).count();
             self.counts.late += late as u64;
             return;
         }
         self.newest = self.newest.max(tick);
         let (under_way, complete) = self.pending.entry(tick).or_default();
         under_way.tick = tick;
+        let twice = &mut self.counts.duplicates;
+        let mut insert = |spikes: &mut Vec<u32>, neuron| match spikes.binary_search(&neuron) {
+            Ok(_) => *twice += 1,
+            Err(at) => spikes.insert(at, neuron),
+        };
         for said in said {
             match said {
-                Said::Hidden(neuron) => match under_way.hidden.binary_search(&neuron) {
-                    Ok(_) => self.counts.duplicates += 1,
-                    Err(at) => under_way.hidden.insert(at, neuron),
-                },
+                Said::Hidden(neuron) => insert(&mut under_way.hidden, neuron),
+                Said::Output(neuron) => insert(&mut under_way.output, neuron),
+                Said::Error(neuron) => insert(&mut under_way.errors, neuron),
                 Said::Begin => under_way.begins = true,
                 Said::End => under_way.ends = true,
                 Said::Heartbeat => *complete = true,

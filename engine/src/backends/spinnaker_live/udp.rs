@@ -199,6 +199,17 @@ impl LiveBoard for SpinnakerLive {
         }
     }
 
+    fn label(&mut self, class: u32, tick: Option<u32>) -> Result<bool> {
+        match self.running() {
+            Some(link) => link.label(class, tick),
+            None => Ok(false),
+        }
+    }
+
+    fn classes(&self) -> usize {
+        self.known.as_ref().map_or(0, |known| known.link.classes())
+    }
+
     fn poll(&mut self) {
         self.hear();
         self.receive();

@@ -8,6 +8,7 @@ mod board;
 mod classifier;
 mod faults;
 mod gatherer;
+mod learning;
 mod notifier;
 mod program;
 #[cfg(test)]
@@ -23,6 +24,7 @@ pub use board::{Board, BoardCounts, BoardSettings, Limits, Send};
 pub use classifier::{BEGIN, ClassifierProgram, END, populations as classifier_populations};
 pub use faults::{BadLine, FaultCounts, Faults};
 pub use gatherer::{FIFO, PACKET_KEYS};
+pub use learning::LearningProgram;
 pub use program::{Program, Relay, Role, Spec, Spike};
 
 use super::command::Command;

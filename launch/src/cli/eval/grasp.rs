@@ -14,6 +14,7 @@ use std::process::{Command, Stdio};
 #[command(after_help = "\
 Example:
   saccade eval grasp --trials 50 --seed 1 --report ways
+  saccade eval grasp --ways lockstep,spinnaker --trials 50 --seed 7
 
 Every way gets the same seeds, and with them the same scenes and the same noise of the camera. By
 the wall clock the robot needs the CPU to itself: on a busy machine data grow older than the nodes
@@ -51,6 +52,9 @@ pub enum Way {
     Lockstep,
     /// All nodes in one process, by the wall clock.
     Realtime,
+    /// As lockstep, with the classifier's recurrent layer on an emulated SpiNNaker board
+    /// (`backend:=spinnaker`). Not among the default ways.
+    Spinnaker,
     /// Each node a process of its own, by the wall clock, over DDS.
     #[cfg(feature = "dds")]
     Processes,
@@ -66,6 +70,7 @@ impl Way {
         match self {
             Way::Lockstep => "lockstep",
             Way::Realtime => "realtime",
+            Way::Spinnaker => "spinnaker",
             #[cfg(feature = "dds")]
             Way::Processes => "processes",
         }
@@ -80,6 +85,7 @@ impl Way {
         match self {
             Way::Lockstep => &["--lockstep"],
             Way::Realtime => &["--realtime"],
+            Way::Spinnaker => &["--lockstep", "backend:=spinnaker"],
             #[cfg(feature = "dds")]
             Way::Processes => &["--processes", "--ros", "dds"],
         }
@@ -95,6 +101,8 @@ struct Verdict {
     decision: String,
     reason: String,
     success: bool,
+    /// From the saccade's onset to the decision, in s.
+    decision_time_s: f64,
 }
 
 impl Verdict {
@@ -118,7 +126,19 @@ struct WayRun {
     status: Option<i32>,
     succeeded: usize,
     wall_s: f64,
+    /// Time from the saccade's onset to the decision, median and p99 over the trials that
+    /// came to one, in s.
+    decision_s: Option<[f64; 2]>,
     verdicts: Vec<Verdict>,
+}
+
+/// Median and p99 of the times to a decision; `None` where there was no decision.
+fn decision_times(verdicts: &[Verdict]) -> Option<[f64; 2]> {
+    let decided = verdicts.iter().filter(|v| !v.decision.is_empty());
+    let mut times: Vec<f64> = decided.map(|v| v.decision_time_s).collect();
+    times.sort_unstable_by(f64::total_cmp);
+    let last = times.len().checked_sub(1)?;
+    Some([0.5, 0.99].map(|share| times[(share * last as f64).round() as usize]))
 }
 
 /// A trial that came out differently in some way than in the first.
@@ -209,6 +229,7 @@ fn run_way(args: &GraspArgs, way: Way) -> Result<WayRun, CliError> {
         status: output.status.code(),
         succeeded: verdicts.iter().filter(|v| v.success).count(),
         wall_s: document["run"]["host"]["wall_s"].as_f64().unwrap_or(0.0),
+        decision_s: decision_times(&verdicts),
         verdicts,
     })
 }
@@ -269,8 +290,11 @@ fn print(results: &Results) -> Result<(), CliError> {
             Some(3) => ", messages were dropped",
             _ => ", the run failed",
         };
+        let decided = run.decision_s.map_or(String::new(), |[median, p99]| {
+            format!(", decided after {median:.3} s (p99 {p99:.3})")
+        });
         print_line(format!(
-            "{:<10} {} of {} right, {:.0} s{note}",
+            "{:<10} {} of {} right{decided}, {:.0} s{note}",
             run.way.name(),
             run.succeeded,
             run.verdicts.len(),
@@ -317,6 +341,7 @@ mod tests {
                 decision: (*decision).into(),
                 reason: (*reason).into(),
                 success: *success,
+                decision_time_s: 0.01 * f64::from(*trial),
             })
             .collect();
         WayRun {
@@ -324,6 +349,7 @@ mod tests {
             status: Some(0),
             succeeded: 0,
             wall_s: 1.0,
+            decision_s: decision_times(&verdicts),
             verdicts,
         }
     }
@@ -350,6 +376,12 @@ mod tests {
                     "refused: events are 0.5 s old (limit 0.3 s)",
                 ),
             ],
+        );
+        assert_eq!(lockstep.decision_s, Some([0.02, 0.03]));
+        assert_eq!(
+            realtime.decision_s,
+            Some([0.01, 0.01]),
+            "one did not decide"
         );
         let found = differences(&[lockstep, realtime]).expect("the same trials");
         let trials: Vec<_> = found.iter().map(|d| (d.trial, d.too_old)).collect();

@@ -102,7 +102,7 @@ pub(super) fn weights_on(
 }
 
 /// Refuses a test on what was taught, by the fingerprints of both data sets.
-fn not_the_same(option: &str, taught: &str, test: &str) -> Result<(), CliError> {
+pub(super) fn not_the_same(option: &str, taught: &str, test: &str) -> Result<(), CliError> {
     if taught != test {
         return Ok(());
     }

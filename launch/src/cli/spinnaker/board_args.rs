@@ -1,9 +1,15 @@
 //! How an emulated board behaves, as the command line says it.
 
-use crate::cli::CliError;
+use crate::cli::{CliError, Context};
 use saccade_engine::models::classifier::Classifier;
+use saccade_engine::models::config::ClassifierConfig;
+use saccade_engine::models::spike_taught::{SpikeTaught, SpikeTaughtConfig};
 use saccade_engine::spinnaker::emulator::{BoardSettings, ClassifierProgram, Faults, Limits};
 use std::net::IpAddr;
+use std::path::Path;
+
+/// What stands for a network with random weights.
+pub const UNTRAINED: &str = "untrained";
 
 /// Arguments of commands with an emulated board.
 #[derive(Debug, Clone, PartialEq, clap::Args)]
@@ -30,7 +36,7 @@ pub struct BoardArgs {
     /// Ticks that all packets take longer, each way
     #[arg(long, value_name = "TICKS", default_value_t = 0, value_parser = clap::value_parser!(u32).range(..=10_000))]
     delay_ticks: u32,
-    /// Seed of Poisson sources and faults
+    /// Seed of Poisson sources and faults, and of the weights of an untrained network
     #[arg(long, default_value_t = 1)]
     seed: u64,
 }
@@ -89,6 +95,26 @@ impl BoardArgs {
     /// Ticks after which packets have come in their order, or are lost.
     pub fn hold(&self) -> u32 {
         if self.reorder > 0.0 { 3 } else { 1 }
+    }
+
+    /// A network that learns on the board: from these weights, or `untrained`.
+    ///
+    /// # Errors
+    /// Weights that cannot be read; fixed point, in which nothing is learnt.
+    pub fn pupil(&self, network: &str) -> Result<SpikeTaught, CliError> {
+        if self.fixed {
+            return Err(CliError::usage(
+                "--fixed computes with weights that stay; a network that learns needs floats",
+            ));
+        }
+        let teaching = SpikeTaughtConfig::default();
+        if network == UNTRAINED {
+            let pupil = SpikeTaught::new(ClassifierConfig::default(), teaching, self.seed);
+            return pupil.context("an untrained network");
+        }
+        let doing = || format!("loading {network} (weights of a classifier, or `{UNTRAINED}`)");
+        let classifier = Classifier::load(Path::new(network)).context(doing())?;
+        SpikeTaught::of(&classifier, teaching).context(doing())
     }
 
     /// The recurrent layer of a classifier, in the arithmetic asked for.

@@ -1,11 +1,11 @@
 //! `saccade spinnaker emulate`: a board on this machine.
 
-use super::board_args::BoardArgs;
+use super::board_args::{BoardArgs, UNTRAINED};
 use crate::cli::priority::Scheduling;
 use crate::cli::{CliError, CliResult, Context, Exit, print_json, print_line, stop};
 use saccade_engine::models::classifier::Classifier;
 use saccade_engine::spinnaker::emulator::{
-    Control, Emulator, EmulatorConfig, Program, Relay, Report,
+    Control, Emulator, EmulatorConfig, LearningProgram, Program, Relay, Report,
 };
 use serde_json::Value;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -18,13 +18,18 @@ use std::time::Duration;
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Populations of a classifier: `input`, `control` (0 begins an interval, 1 ends it), \
-                  `hidden` and `heartbeat`. Those of `relay`: spike i of `inj` comes back as \
+                  `hidden` and `heartbeat`; where it learns, also `label`, `output` and `error`. Those of `relay`: spike i of `inj` comes back as \
                   (7 i + 3) mod 1000 of `out`; `poisson` fires at the rates that clients set.\n\n\
                   Exit status 3 says that events or packets were lost; which, is in the report."
 )]
 pub struct EmulateArgs {
-    /// Weights of a classifier (`saccade train`), or `relay`, a network for tests
+    /// Weights of a classifier (`saccade train`), or `relay`, a network for tests; with --learn
+    /// also `untrained`
     network: String,
+    /// Let the network learn there, from the spikes of labels (`saccade spinnaker teach`); what
+    /// it has learnt stays there, and goes when the board does
+    #[arg(long)]
+    learn: bool,
     /// Where the board is; clients find it at port 17893
     #[arg(long, value_name = "IPV4", default_value_t = Ipv4Addr::LOCALHOST)]
     address: Ipv4Addr,
@@ -69,7 +74,7 @@ pub fn run(args: &EmulateArgs) -> CliResult {
     args.scheduling.apply()?;
     let config = config(args)?;
     let database = config.database.display().to_string();
-    let emulator = Emulator::new(config, program(&args.network, &args.emulated)?)?;
+    let emulator = Emulator::new(config, program(args)?)?;
     let address = args.address;
     eprintln!("board at {address}:17893, database {database}");
     if !args.at_once {
@@ -120,7 +125,16 @@ fn config(args: &EmulateArgs) -> Result<EmulatorConfig, CliError> {
     })
 }
 
-fn program(network: &str, emulated: &BoardArgs) -> Result<Box<dyn Program>, CliError> {
+fn program(args: &EmulateArgs) -> Result<Box<dyn Program>, CliError> {
+    let (network, emulated) = (args.network.as_str(), &args.emulated);
+    if args.learn {
+        return Ok(Box::new(LearningProgram::new(emulated.pupil(network)?)));
+    }
+    if network == UNTRAINED {
+        return Err(CliError::usage(
+            "an untrained network knows nothing; let it learn: --learn",
+        ));
+    }
     if network == "relay" {
         if emulated.fixed {
             return Err(CliError::usage(

@@ -1,30 +1,18 @@
 //! `saccade spinnaker eval`: a data set through a board, beside the same in this process.
 
-use super::board_args::BoardArgs;
+use super::connection::{ConnectionArgs, Manner, present};
 use crate::cli::eval::weights_on;
 use crate::cli::{CliError, CliResult, Context, Exit, print_json, print_line};
-use saccade_engine::backends::spinnaker_live::{
-    BoardTick, EmulatedBoard, LiveBoard, LiveConfig, LiveCounts, Pace, SpinnakerLive, State,
-};
+use saccade_engine::backends::spinnaker_live::{EmulatedBoard, LiveBoard, LiveCounts};
 use saccade_engine::models::classifier::Classifier;
 use saccade_engine::models::sample::Sample;
 use saccade_engine::spikes::SpikeLog;
 use serde::Serialize;
-use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-/// Ticks between sending a sample ahead and its first tick.
-const LEAD: u32 = 50;
-/// Events that are queued ahead at most.
-const QUEUED: usize = 4096;
 /// How often a sample is tried that an outage or a late tick has spoilt.
 const ATTEMPTS: u32 = 5;
-const MS: Duration = Duration::from_millis(1);
-/// How much later than it should a sample may end, before it counts as lost.
-const OVERDUE: Duration = Duration::from_secs(2);
-/// The same where a poll is a tick.
-const OVERDUE_POLLS: u32 = 2000;
 
 /// Arguments of `saccade spinnaker eval`.
 #[derive(Debug, clap::Args)]
@@ -42,20 +30,8 @@ pub struct EvalArgs {
     /// Weights, the same as on the board
     #[arg(long, value_name = "FILE")]
     weights: PathBuf,
-    /// Database of the board's network; without it, its notification is waited for
-    #[arg(long, value_name = "FILE")]
-    database: Option<PathBuf>,
-    /// Port on which the tool chain's notification comes
-    #[arg(long, value_name = "PORT", default_value_t = 19999)]
-    notify_port: u16,
-    /// Address to listen on
-    #[arg(long, value_name = "IPV4", default_value_t = Ipv4Addr::LOCALHOST)]
-    local: Ipv4Addr,
-    /// Take an emulated board in this process
-    #[arg(long, conflicts_with = "database")]
-    in_process: bool,
     #[command(flatten)]
-    emulated: BoardArgs,
+    board: ConnectionArgs,
     /// Send spikes ahead, with the tick that they are for
     #[arg(long)]
     ahead: bool,
@@ -65,9 +41,6 @@ pub struct EvalArgs {
     /// Length of the interval after onset that is used, in ms
     #[arg(long, value_name = "MS", default_value_t = 300, value_parser = clap::value_parser!(u16).range(1..=10_000))]
     interval_ms: u16,
-    /// How long to wait for the board, in seconds
-    #[arg(long, value_name = "S", default_value_t = 60)]
-    patience: u64,
     /// One JSON document on stdout
     #[arg(long)]
     json: bool,
@@ -124,30 +97,12 @@ pub fn run(args: &EvalArgs) -> CliResult {
 }
 
 fn live(args: &EvalArgs, classifier: &Classifier) -> Result<Box<dyn LiveBoard>, CliError> {
-    let hold = args.emulated.hold();
-    if args.in_process {
-        let program = (args.emulated.program(classifier.clone())).context("the board's network")?;
-        let settings = args.emulated.settings(Vec::new())?;
-        let board = EmulatedBoard::new(program, Pace::REAL, hold, settings);
-        return Ok(Box::new(board.context("emulating the board")?));
-    }
-    if args.emulated != BoardArgs::default() {
-        return Err(CliError::usage(
-            "how an emulated board behaves is said where it is: here with --in-process, or to \
-             `saccade spinnaker emulate`",
-        ));
-    }
-    let config = classifier.config();
-    let live = SpinnakerLive::new(LiveConfig {
-        local: args.local,
-        notify_port: args.database.is_none().then_some(args.notify_port),
-        database: args.database.clone(),
-        n_in: config.n_in,
-        n_rec: config.n_lif + config.n_alif,
-        pace: Pace::REAL,
-        hold,
-    });
-    Ok(Box::new(live.context("looking for the board")?))
+    args.board
+        .connect(classifier.config(), |pace, hold, settings| {
+            let program = args.board.emulated.program(classifier.clone());
+            let program = program.context("the board's network")?;
+            EmulatedBoard::new(program, pace, hold, settings).context("emulating the board")
+        })
 }
 
 fn compare(
@@ -170,7 +125,7 @@ fn compare(
         let mut board = None;
         for attempt in 0..ATTEMPTS {
             c.tried_again += u32::from(attempt > 0);
-            wait_for(live, Duration::from_secs(args.patience))?;
+            args.board.wait_for(live)?;
             board = on_board(live, &mut classifier, &log, args)?;
             if board.is_some() {
                 break;
@@ -187,7 +142,7 @@ fn compare(
         c.equal_spikes += of(cpu.hidden == board.hidden);
         cpu_latency.push(cpu.latency);
         board_latency.push(board.latency);
-        if args.in_process && !args.ahead {
+        if args.board.in_process && !args.ahead {
             c.latency_ticks_board = c.latency_ticks_board.max(Some(board.polls));
         }
     }
@@ -219,23 +174,6 @@ fn on_cpu(classifier: &mut Classifier, log: &SpikeLog) -> Result<Outcome, CliErr
     })
 }
 
-/// Waits until the board's ticks come.
-fn wait_for(live: &mut dyn LiveBoard, patience: Duration) -> Result<(), CliError> {
-    let begun = Instant::now();
-    while live.state() != State::Running {
-        live.poll();
-        if begun.elapsed() > patience {
-            let trouble = live.trouble().unwrap_or("no ticks come");
-            let state = live.state();
-            return Err(CliError::failed(format!(
-                "no board runs within {patience:?} ({state:?}): {trouble}; is it started, and its database the one given?"
-            )));
-        }
-        live.wait(MS);
-    }
-    Ok(())
-}
-
 /// A sample through the board; `None` where it vanished, or the sample came too late.
 fn on_board(
     live: &mut dyn LiveBoard,
@@ -243,116 +181,24 @@ fn on_board(
     log: &SpikeLog,
     args: &EvalArgs,
 ) -> Result<Option<Outcome>, CliError> {
-    let mut ticks = Ticks::default();
-    let onset = Instant::now();
-    let start = if args.ahead {
-        let Some(start) = send_ahead(live, log)? else {
-            return Ok(None);
-        };
-        Some(start)
-    } else {
-        live.control(true, None);
-        for s in 0..log.ticks() {
-            for &input in log.tick(s) {
-                live.push(input, None)?;
-            }
-            let due = onset + (s as u32 + 1) * MS;
-            live.poll_until(due);
-            ticks.take(live);
-        }
-        None
+    let how = Manner {
+        in_process: args.board.in_process,
+        ahead: args.ahead,
+        label: None,
     };
-    let sent = Instant::now();
-    let mut polls = 0;
-    while ticks.0.len() < log.ticks() {
-        live.poll();
-        polls += 1;
-        ticks.take(live);
-        let overdue = match args.in_process {
-            true => polls > OVERDUE_POLLS + log.ticks() as u32,
-            false => sent.elapsed() > log.ticks() as u32 * MS + OVERDUE,
-        };
-        let missed = start.is_some_and(|start| ticks.missed(start));
-        if overdue || missed || live.state() != State::Running {
-            return Ok(None);
-        }
-        live.wait(MS);
-    }
-    let latency = match start {
-        None if args.in_process => Duration::ZERO,
-        None => onset.elapsed().saturating_sub(log.ticks() as u32 * MS),
-        Some(_) => Duration::ZERO,
+    let Some(shown) = present(live, log, &how)? else {
+        return Ok(None);
     };
-    live.control(false, None);
-    live.poll();
-    ticks.0.truncate(log.ticks());
     classifier.begin_interval();
-    for tick in &ticks.0 {
+    for tick in &shown.ticks {
         classifier.observe(&tick.hidden)?;
     }
     Ok(Some(Outcome {
         class: classifier.decision().class,
-        hidden: ticks.0.into_iter().map(|t| t.hidden).collect(),
-        latency,
-        polls,
+        hidden: shown.ticks.into_iter().map(|t| t.hidden).collect(),
+        latency: shown.latency,
+        polls: shown.polls,
     }))
-}
-
-/// Sends all of a sample with the ticks that it is for; the first of them.
-fn send_ahead(live: &mut dyn LiveBoard, log: &SpikeLog) -> Result<Option<u32>, CliError> {
-    let begun = Instant::now();
-    let mut now = None;
-    while now.is_none() {
-        live.poll();
-        while let Some(tick) = live.next_tick() {
-            now = Some(tick.tick);
-        }
-        if begun.elapsed() > Duration::from_secs(1) {
-            return Ok(None);
-        }
-        live.wait(MS);
-    }
-    let start = now.unwrap_or(0) + LEAD;
-    let mut taken = live.control(true, Some(start));
-    for s in 0..log.ticks() {
-        for &input in log.tick(s) {
-            taken &= live.push(input, Some(start + s as u32))?;
-        }
-        // More than the queue holds would be dropped.
-        while live.waiting() > QUEUED && live.state() == State::Running {
-            live.poll();
-            live.wait(MS);
-        }
-    }
-    Ok(taken.then_some(start))
-}
-
-/// Ticks of the interval, from its first on.
-#[derive(Default)]
-struct Ticks(Vec<BoardTick>);
-
-impl Ticks {
-    fn take(&mut self, live: &mut dyn LiveBoard) {
-        while let Some(tick) = live.next_tick() {
-            if tick.begins {
-                self.0.clear();
-            }
-            // What was lost on the way counts as silence, in its time.
-            let next = self.0.last().map_or(tick.tick, |last| last.tick + 1);
-            self.0.extend((next..tick.tick).map(|tick| BoardTick {
-                tick,
-                ..BoardTick::default()
-            }));
-            if tick.begins || !self.0.is_empty() {
-                self.0.push(tick);
-            }
-        }
-    }
-
-    /// Whether the interval began in another tick than `start`.
-    fn missed(&self, start: u32) -> bool {
-        self.0.first().is_some_and(|first| first.tick != start)
-    }
 }
 
 fn median_and_p99(mut all: Vec<Duration>) -> [f64; 2] {

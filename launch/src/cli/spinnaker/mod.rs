@@ -1,8 +1,10 @@
 //! `saccade spinnaker`: SpiNNaker boards.
 
 mod board_args;
+mod connection;
 mod emulate;
 mod eval;
+mod teach;
 
 use super::CliResult;
 use clap::Subcommand;
@@ -20,6 +22,8 @@ enum SpinnakerCommand {
     Emulate(emulate::EmulateArgs),
     /// Put a data set to a board, and say how that compares with this process.
     Eval(eval::EvalArgs),
+    /// Teach a network on a board by the spikes of labels, and ask it without them.
+    Teach(teach::TeachArgs),
 }
 
 /// Runs `saccade spinnaker`.
@@ -27,5 +31,6 @@ pub fn run(args: SpinnakerArgs) -> CliResult {
     match args.command {
         SpinnakerCommand::Emulate(args) => emulate::run(&args),
         SpinnakerCommand::Eval(args) => eval::run(&args),
+        SpinnakerCommand::Teach(args) => teach::run(&args),
     }
 }
