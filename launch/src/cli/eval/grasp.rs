@@ -1,6 +1,7 @@
 //! `saccade eval grasp`: the same trials from one launch file in several ways, and where they
 //! came out differently.
 
+use crate::cli::priority::Scheduling;
 use crate::cli::{CliError, CliResult, Context, Exit, print_json, print_line, write_json};
 use saccade_nodes::clock::Pace;
 use serde::Serialize;
@@ -18,7 +19,8 @@ Example:
 
 Every way gets the same seeds, and with them the same scenes and the same noise of the camera. By
 the wall clock the robot needs the CPU to itself: on a busy machine data grow older than the nodes
-allow, which they say, and which is printed for each trial; --pace slows its clock.")]
+allow, which they say, and which is printed for each trial; --pace slows its clock, and
+--realtime-priority has it run before other programs.")]
 pub struct GraspArgs {
     /// Launch file with a referee, and arguments `trials`, `seed` and `record`.
     #[arg(default_value = "launch/grasp.launch.xml")]
@@ -36,6 +38,8 @@ pub struct GraspArgs {
     /// slow for real time needs less.
     #[arg(long, value_name = "FACTOR", default_value_t)]
     pace: Pace,
+    #[command(flatten)]
+    scheduling: Scheduling,
     /// Folder for grasp.json, and a report of each way.
     #[arg(long, default_value = "ways")]
     report: PathBuf,
@@ -78,7 +82,7 @@ impl Way {
 
     /// Whether the clock of the wall drives it.
     fn has_pace(self) -> bool {
-        !matches!(self, Way::Lockstep)
+        !matches!(self, Way::Lockstep | Way::Spinnaker)
     }
 
     fn words(self) -> &'static [&'static str] {
@@ -106,16 +110,33 @@ struct Verdict {
 }
 
 impl Verdict {
-    /// Whether the trial came to the same: the robot decided for the same, and the referee
-    /// judged so.
-    fn equals(&self, other: &Verdict) -> bool {
-        (self.success, &self.decision) == (other.success, &other.decision)
+    /// In what it differs from another one.
+    fn beside(&self, other: &Verdict) -> Same {
+        if self.success != other.success {
+            Same::Nothing
+        } else if self.decision != other.decision {
+            Same::Outcome
+        } else {
+            Same::All
+        }
     }
 
     fn text(&self) -> String {
         let verdict = if self.success { "right" } else { "FAILED" };
-        format!("{verdict}, {}", self.reason)
+        format!("{verdict}, decided for {}, {}", self.decision, self.reason)
     }
+}
+
+/// What two ways have in common in a trial.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Same {
+    /// The referee judged differently, or one did not reach the trial.
+    Nothing,
+    /// The referee judged the same, of another decision.
+    Outcome,
+    /// Outcome and decision.
+    All,
 }
 
 /// The run of one way.
@@ -149,8 +170,8 @@ struct Difference {
     truth: String,
     /// Each way's verdict; `None` where the run ended before.
     ways: Vec<(Way, Option<String>)>,
-    /// For each way, whether it is that of the first.
-    same: Vec<bool>,
+    /// For each way, what it shares with the first.
+    same: Vec<Same>,
     /// Whether some node refused data for their age, as a busy machine makes them.
     too_old: bool,
 }
@@ -171,6 +192,7 @@ struct Results {
 /// # Errors
 /// The launch file cannot be run, or its trials are not the same in all ways.
 pub fn run(args: &GraspArgs) -> CliResult {
+    args.scheduling.apply()?;
     let runs = args
         .ways
         .iter()
@@ -257,11 +279,11 @@ fn differences(runs: &[WayRun]) -> Result<Vec<Difference>, CliError> {
         let same: Vec<_> = verdicts
             .iter()
             .map(|v| match (v, &verdicts[0]) {
-                (Some(v), Some(first)) => v.equals(first),
-                _ => false,
+                (Some(v), Some(first)) => v.beside(first),
+                _ => Same::Nothing,
             })
             .collect();
-        if same.iter().all(|same| *same) {
+        if same.iter().all(|same| *same == Same::All) {
             continue;
         }
         let ways = runs.iter().zip(&verdicts);
@@ -302,13 +324,18 @@ fn print(results: &Results) -> Result<(), CliError> {
         ))?;
     }
     for (i, run) in results.runs.iter().enumerate().skip(1) {
-        let differs = |d: &&Difference| !d.same[i];
+        let count = |same| {
+            (results.different.iter())
+                .filter(|d| d.same[i] == same)
+                .count()
+        };
         print_line(format!(
-            "{} and {}: {} of {} trials different",
+            "{} and {}: {} of {} trials came out differently, {} more were decided differently",
             results.runs[0].way.name(),
             run.way.name(),
-            results.different.iter().filter(differs).count(),
-            results.trials
+            count(Same::Nothing),
+            results.trials,
+            count(Same::Outcome)
         ))?;
     }
     for difference in &results.different {
@@ -384,9 +411,22 @@ mod tests {
             "one did not decide"
         );
         let found = differences(&[lockstep, realtime]).expect("the same trials");
-        let trials: Vec<_> = found.iter().map(|d| (d.trial, d.too_old)).collect();
-        assert_eq!(trials, [(2, true), (3, false)]);
+        let trials: Vec<_> = found
+            .iter()
+            .map(|d| (d.trial, d.same[1], d.too_old))
+            .collect();
+        assert_eq!(
+            trials,
+            [(2, Same::Nothing, true), (3, Same::Nothing, false)]
+        );
         assert_eq!(found[1].ways[1], (Way::Realtime, None));
+
+        let wavering = [
+            run_of(Way::Lockstep, &[(1, 5, "background", true, "still")]),
+            run_of(Way::Realtime, &[(1, 5, "ball", true, "still")]),
+        ];
+        let found = differences(&wavering).expect("the same trials");
+        assert_eq!(found[0].same, [Same::All, Same::Outcome]);
 
         let other = [
             run_of(Way::Lockstep, &[(1, 5, "ball", true, "held")]),
