@@ -69,4 +69,18 @@ fn a_board_runs_and_is_measured() {
     );
     let wrong = emulate("relay", &["--lose", "2"]);
     assert_eq!(wrong.status.code(), Some(2));
+
+    // A network that learns has the populations for it; one that knows nothing must learn.
+    let learns = ["--learn", "--real-limits", "--neurons-per-core", "8"];
+    let runs = emulate(
+        "untrained",
+        &[&learns[..], &["--at-once", "--run-ticks", "20"]].concat(),
+    );
+    let text = String::from_utf8_lossy(&runs.stderr).into_owned();
+    assert!(runs.status.success(), "{text}");
+    for more in [&["--learn", "--fixed"][..], &[]] {
+        let wrong = emulate("untrained", &[more, &["--at-once"]].concat());
+        let text = String::from_utf8_lossy(&wrong.stderr).into_owned();
+        assert_eq!(wrong.status.code(), Some(2), "{text}");
+    }
 }

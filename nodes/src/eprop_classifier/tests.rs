@@ -88,8 +88,8 @@ fn say(script: &Mutex<Script>, tick: u32, begins: bool, hidden: &[u32]) {
         .push_back(BoardTick {
             tick,
             begins,
-            ends: false,
             hidden: hidden.to_vec(),
+            ..BoardTick::default()
         });
 }
 

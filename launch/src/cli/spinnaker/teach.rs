@@ -59,7 +59,7 @@ pub struct TeachArgs {
 }
 
 /// How samples were answered.
-#[derive(Debug, Default, Clone, Copy, Serialize)]
+#[derive(Debug, Clone, Copy, Serialize)]
 struct Answers {
     /// Share answered rightly; a sample without any output spike is not.
     accuracy: f64,
@@ -171,9 +171,9 @@ impl Lesson<'_> {
         taught: bool,
         classes: usize,
     ) -> Result<Answers, CliError> {
-        let share = 1.0 / samples.len() as f64;
+        let n = samples.len() as f64;
+        let (mut right, mut silent, mut spikes) = (0_u32, 0_u32, [0_usize; 3]);
         let (mut log, mut scratch) = (SpikeLog::default(), Vec::new());
-        let mut answers = Answers::default();
         for sample in samples {
             log.fill(sample.ticks, &sample.spikes, &mut scratch);
             let label = taught.then_some((sample.label as u32, self.label_ticks));
@@ -183,18 +183,20 @@ impl Lesson<'_> {
                 for &k in &tick.output {
                     counts[k as usize] += 1;
                 }
-                let spikes = [&tick.hidden, &tick.output, &tick.errors];
-                for (sum, spikes) in answers.spikes.iter_mut().zip(spikes) {
-                    *sum += share * spikes.len() as f64;
+                let fired = [&tick.hidden, &tick.output, &tick.errors];
+                for (sum, fired) in spikes.iter_mut().zip(fired) {
+                    *sum += fired.len();
                 }
             }
-            match answer(&counts) {
-                Some(class) if class == sample.label => answers.accuracy += share,
-                Some(_) => {}
-                None => answers.silent += share,
-            }
+            let answer = answer(&counts);
+            right += u32::from(answer == Some(sample.label));
+            silent += u32::from(answer.is_none());
         }
-        Ok(answers)
+        Ok(Answers {
+            accuracy: f64::from(right) / n,
+            silent: f64::from(silent) / n,
+            spikes: spikes.map(|sum| sum as f64 / n),
+        })
     }
 
     fn present(&mut self, log: &SpikeLog, label: Option<(u32, u32)>) -> Result<Shown, CliError> {
