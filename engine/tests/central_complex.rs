@@ -8,7 +8,7 @@ use npyz::npz::NpzArchive;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use saccade_engine::models::central_complex::body::Body;
-use saccade_engine::models::central_complex::statistics::{Experiment, Model, Summary};
+use saccade_engine::models::central_complex::statistics::{Experiment, Model, Summary, Trial};
 use saccade_engine::models::central_complex::{
     Extended, ExtendedParameters, Flight, Gaussian, NoiseLevels, NoiseSource, Parameters,
     PathIntegrator, Population, RateModel, Silent, Spiking, SpikingParameters, fly, outbound,
@@ -17,6 +17,7 @@ use saccade_engine::models::central_complex::{
 const HOME_1500: Flight = Flight {
     inbound: 1500,
     sideways_rad: 0.0,
+    wind: [0.0; 2],
 };
 
 /// Arrays of the reference traces, row after row.
@@ -158,6 +159,7 @@ fn error_of_home_vector<M: PathIntegrator>(make: impl Fn() -> M, routes: u64, st
             let stay = Flight {
                 inbound: 0,
                 sideways_rad: 0.0,
+                wind: [0.0; 2],
             };
             let journey = fly(&mut model, &route, stay, &mut noise, &mut |_, _| {});
             let (p, home) = (journey.out[steps - 1], model.home_vector());
@@ -210,7 +212,11 @@ fn spiking_neurons_come_home() {
     println!("spiking neurons: {summary:?}");
     assert_eq!(summary.within_home_range, 1.0, "{summary:?}");
     assert!(summary.mean < 3.0 && summary.tau < 1.5, "{summary:?}");
-    let rates = trials.iter().flat_map(|t| t.activity).map(|a| 60.0 * a);
+    // All but the neurons for flow backwards, where hardly anything does.
+    let each = |t: &Trial| Population::ALL.into_iter().zip(t.activity);
+    let rates = (trials.iter().flat_map(each))
+        .filter(|(population, _)| *population != Population::Tn1)
+        .map(|(_, activity)| 60.0 * activity);
     let mean = trials.iter().map(|t| 60.0 * t.mean_activity).sum::<f64>() / 12.0;
     println!("mean rate {mean} Hz");
     assert!((27.0..33.0).contains(&mean), "{mean} Hz");
@@ -222,6 +228,27 @@ fn spiking_neurons_come_home() {
     }
 }
 
+/// Neurons that spike too come home sideways and against the wind, where the published
+/// model does not.
+#[test]
+fn spiking_neurons_come_home_sideways_and_in_wind() {
+    let base = Experiment {
+        out_steps: 500,
+        routes: 12,
+        ..experiment(Model::Spiking, 0.1)
+    };
+    let sideways = Experiment {
+        sideways_rad: 135.0_f64.to_radians(),
+        ..base.clone()
+    };
+    let windy = Experiment { wind: 0.2, ..base };
+    for flown in [sideways, windy] {
+        let summary = Summary::of(&flown.trials().unwrap());
+        println!("{flown:?}: {summary:?}");
+        assert_eq!(summary.within_home_range, 1.0, "{flown:?}: {summary:?}");
+    }
+}
+
 fn experiment(model: Model, noise: f64) -> Experiment {
     Experiment {
         model,
@@ -229,6 +256,7 @@ fn experiment(model: Model, noise: f64) -> Experiment {
         out_steps: 1500,
         home_steps: 1500,
         sideways_rad: 0.0,
+        wind: 0.0,
         routes: 300,
         seed: 4,
     }
@@ -269,7 +297,13 @@ fn statistics_are_those_of_the_reference() {
 #[test]
 fn the_extended_model_holds_where_the_published_one_breaks() {
     let hard = [
-        ("noise 0.3", experiment(Model::Published, 0.3)),
+        (
+            "noise 0.3",
+            Experiment {
+                routes: 60,
+                ..experiment(Model::Published, 0.3)
+            },
+        ),
         (
             "10 000 steps",
             Experiment {
@@ -284,6 +318,15 @@ fn the_extended_model_holds_where_the_published_one_breaks() {
             Experiment {
                 sideways_rad: 135.0_f64.to_radians(),
                 routes: 40,
+                ..experiment(Model::Published, 0.1)
+            },
+        ),
+        (
+            "wind of half its speed, with time to come back",
+            Experiment {
+                wind: 0.3,
+                home_steps: 6000,
+                routes: 24,
                 ..experiment(Model::Published, 0.1)
             },
         ),

@@ -192,6 +192,8 @@ types! {
     saccade_msgs::grasp_object::Feedback,
     saccade_msgs::grasp_object::Goal,
     saccade_msgs::grasp_object::Result,
+    saccade_msgs::named_place::Request,
+    saccade_msgs::named_place::Response,
     saccade_msgs::randomise::Request,
     saccade_msgs::randomise::Response,
     saccade_msgs::return_home::Feedback,

@@ -390,6 +390,41 @@ pub mod randomise {
     }
 }
 
+/// Remember or forget a place by its name.
+#[derive(Debug, Clone, Copy)]
+pub struct NamedPlace;
+
+impl Service for NamedPlace {
+    type Request = named_place::Request;
+    type Response = named_place::Response;
+    const TYPE_NAME: &'static str = "saccade_msgs/srv/NamedPlace";
+}
+
+/// The two sides of [`NamedPlace`].
+pub mod named_place {
+    use crate::macros::message;
+
+    message! {
+        /// Which place.
+        #[derive(Eq, Hash)]
+        pub struct Request = "saccade_msgs/srv/NamedPlace_Request" {
+            /// Its name.
+            name: String,
+        }
+    }
+
+    message! {
+        /// What came of it.
+        #[derive(Eq, Hash)]
+        pub struct Response = "saccade_msgs/srv/NamedPlace_Response" {
+            /// Whether it was done.
+            success: bool,
+            /// What was done, or why not.
+            message: String,
+        }
+    }
+}
+
 /// Look at the table, decide, and pick up what stands there.
 #[derive(Debug, Clone, Copy)]
 pub struct GraspObject;
@@ -443,7 +478,7 @@ pub mod grasp_object {
     }
 }
 
-/// Go back to where home was set.
+/// Go back to where home was set, or to a place that was remembered.
 #[derive(Debug, Clone, Copy)]
 pub struct ReturnHome;
 
@@ -459,24 +494,25 @@ pub mod return_home {
     use crate::macros::message;
 
     message! {
-        /// How long it may take.
-        #[derive(Copy)]
+        /// Where to, and how long it may take.
         pub struct Goal = "saccade_msgs/action/ReturnHome_Goal" {
             /// After how many seconds to give up; 0 is what the node has set.
             timeout_s: f64,
+            /// Name of a place that was remembered; empty: home.
+            place: String,
         }
     }
 
     message! {
         /// How it ended.
         pub struct Result = "saccade_msgs/action/ReturnHome_Result" {
-            /// Whether the robot believes that it is home.
+            /// Whether the robot believes that it is there.
             success: bool,
-            /// `home`, `cancelled`, `timeout`, `lost` or `stopped`.
+            /// `home`, `there` (at a place), `cancelled`, `timeout`, `lost` or `stopped`.
             outcome: String,
             /// Why.
             reason: String,
-            /// Distance from home by the memory, in metres.
+            /// Distance from there by the memory, in metres.
             distance_m: f64,
             /// Way since the goal was taken, in metres.
             travelled_m: f64,
@@ -488,9 +524,9 @@ pub mod return_home {
     message! {
         /// How it goes.
         pub struct Feedback = "saccade_msgs/action/ReturnHome_Feedback" {
-            /// Distance from home by the memory, in metres.
+            /// Distance from there by the memory, in metres.
             distance_m: f64,
-            /// Where home lies, from straight ahead, to the left positive, in rad.
+            /// Where it lies, from straight ahead, to the left positive, in rad.
             direction_rad: f64,
             /// `homing`, `blocked`, or what it waits for.
             state: String,

@@ -215,6 +215,7 @@ impl Referee {
         self.turn_m = self.distance_m();
         let goal = return_home::Goal {
             timeout_s: self.timeout_s,
+            place: String::new(),
         };
         self.stage = Stage::Home {
             goal: ctx.send_goal("return_home", goal),

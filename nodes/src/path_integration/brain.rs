@@ -3,7 +3,7 @@
 use saccade_engine::models::central_complex::{
     Extended, ExtendedParameters, Gaussian, HomeVector, NoiseLevels, NoiseSource,
     Parameters as RateParameters, PathIntegrator, Population, RateModel, Spiking,
-    SpikingParameters,
+    SpikingParameters, VectorMemory,
 };
 use std::f64::consts::FRAC_PI_2;
 
@@ -18,10 +18,6 @@ const MODEL_SPEED: f64 = 0.57;
 /// degrees to either side, to leave the place just beyond home where left and right pull
 /// alike; near home the node steers by the home vector and needs less.
 const WEAVE_RAD: f64 = 0.02;
-/// Time constant of the synapses into the memory where the cells have no noise to smooth.
-/// Smoothed, the memory takes the mean heading for the heading, and a way that winds for
-/// longer than it is, by a tenth where it swings by 36 degrees.
-const NO_SMOOTHING_STEPS: f64 = 0.01;
 
 /// Which model keeps the way home.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,16 +50,10 @@ enum Model {
 }
 
 impl Model {
-    fn new(kind: Kind, noise: f64, seed: u64) -> saccade_engine::Result<Self> {
-        let engines = ExtendedParameters::default();
-        let tau_memory_steps = match noise > 0.0 {
-            true => engines.tau_memory_steps,
-            false => NO_SMOOTHING_STEPS,
-        };
+    fn new(kind: Kind, seed: u64) -> saccade_engine::Result<Self> {
         let extended = ExtendedParameters {
-            tau_memory_steps,
             weave_rad: WEAVE_RAD,
-            ..engines
+            ..ExtendedParameters::default()
         };
         Ok(match kind {
             Kind::Rate => Model::Rate(Box::new(RateModel::new(RateParameters::default())?)),
@@ -81,6 +71,22 @@ impl Model {
             Model::Rate(model) => model.step(heading_rad, velocity, noise),
             Model::Extended(model) => model.step(heading_rad, velocity, noise),
             Model::Spiking(model) => model.step(heading_rad, velocity, noise),
+        }
+    }
+
+    fn remember(&self) -> VectorMemory {
+        match self {
+            Model::Rate(model) => model.remember(),
+            Model::Extended(model) => model.remember(),
+            Model::Spiking(model) => model.remember(),
+        }
+    }
+
+    fn go_to(&mut self, place: VectorMemory) {
+        match self {
+            Model::Rate(model) => model.go_to(place),
+            Model::Extended(model) => model.go_to(place),
+            Model::Spiking(model) => model.go_to(place),
         }
     }
 
@@ -111,10 +117,18 @@ impl Model {
     }
 }
 
+/// Where a place lies.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Place {
+    /// By the model's cells.
+    pub memory: VectorMemory,
+    /// From it to home, in the world's axes, m.
+    pub home_m: [f64; 2],
+}
+
 /// A model that was told the robot's speed and the length of a step.
 pub struct Brain {
     kind: Kind,
-    level: f64,
     model: Model,
     noise: Gaussian,
     /// Seeds of what a model draws by itself.
@@ -138,8 +152,7 @@ impl Brain {
         let mut seeds = ChaCha8Rng::seed_from_u64(seed);
         Ok(Brain {
             kind,
-            level: noise,
-            model: Model::new(kind, noise, seeds.next_u64())?,
+            model: Model::new(kind, seeds.next_u64())?,
             seeds,
             noise: Gaussian::new(NoiseLevels::uniform(noise), ChaCha8Rng::seed_from_u64(seed))?,
             unit_m: speed_mps * step_s / MODEL_SPEED,
@@ -151,7 +164,7 @@ impl Brain {
     /// # Errors
     /// None that [`Brain::new`] did not have.
     pub fn settle(&mut self) -> saccade_engine::Result<()> {
-        self.model = Model::new(self.kind, self.level, self.seeds.next_u64())?;
+        self.model = Model::new(self.kind, self.seeds.next_u64())?;
         Ok(())
     }
 
@@ -174,6 +187,20 @@ impl Brain {
             length_m * home.heading_rad.sin(),
             length_m * home.heading_rad.cos(),
         ]
+    }
+
+    /// The place where the robot is.
+    pub fn place(&self) -> Place {
+        Place {
+            memory: self.model.remember(),
+            home_m: self.home_m(),
+        }
+    }
+
+    /// Steers to a place from now on, without one home.
+    pub fn head_for(&mut self, place: Option<&Place>) {
+        let memory = place.map_or(VectorMemory::HOME, |place| place.memory);
+        self.model.go_to(memory);
     }
 
     /// The heading neurons, TB1. They are low where the robot looks.

@@ -78,17 +78,31 @@ pub static INTERFACE: Interface = Interface {
         .qos(Qos::LATCHED),
     ],
     services: &[
-        Endpoint::new("set_home", "std_srvs/srv/Trigger", "Home is here."),
+        Endpoint::new(
+            "set_home",
+            "std_srvs/srv/Trigger",
+            "Home is here; the places are forgotten.",
+        ),
         Endpoint::new(
             "reset_home",
             "std_srvs/srv/Trigger",
             "Home is forgotten: goals are refused until it is set.",
         ),
+        Endpoint::new(
+            "remember_place",
+            "saccade_msgs/srv/NamedPlace",
+            "The place of this name is here. Places are kept until home is set or reset.",
+        ),
+        Endpoint::new(
+            "forget_place",
+            "saccade_msgs/srv/NamedPlace",
+            "There is no place of this name any more.",
+        ),
     ],
     action_servers: &[Endpoint::new(
         "return_home",
         "saccade_msgs/action/ReturnHome",
-        "Goes home.",
+        "Goes home, or to a place by its name.",
     )],
     parameters: PARAMETERS,
     timers: &[TimerDecl {

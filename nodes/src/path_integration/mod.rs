@@ -1,14 +1,18 @@
 //! `path_integration`: keeps the way home as the bee's central complex does, and steers
-//! home by it.
+//! home by it, or to another place that it was told to remember.
 //!
 //! Headings and velocities are taken as they come ([`senses`]); a timer gives their means
-//! to the model ([`brain`]) and drives by what it says. The robot stands whenever a sensor
-//! is lost, stuck or not to be believed; the model goes on with what there is.
+//! to the model ([`brain`]) and drives by what it says ([`homing`]). The robot stands
+//! whenever a sensor is lost, stuck or not to be believed; the model goes on with what
+//! there is.
 
 mod brain;
 mod estimate;
+mod homing;
 mod interface;
+mod places;
 mod senses;
+mod settings;
 #[cfg(test)]
 mod tests;
 
@@ -18,138 +22,34 @@ use crate::interface::Interface;
 use crate::node::{Context, GoalStatus, Health, Input, Level, Node, NodeError};
 use crate::parameters::Parameters;
 use crate::payload::{Payload, PayloadError};
-use brain::{Brain, Kind};
-use estimate::{Spread, Track, seen_from};
-use saccade_msgs::geometry_msgs::{Twist, TwistStamped, TwistWithCovarianceStamped};
+use brain::Brain;
+use estimate::{Spread, Track};
+use homing::Goal;
+use places::Places;
+use saccade_msgs::geometry_msgs::{TwistStamped, TwistWithCovarianceStamped};
 use saccade_msgs::nav_msgs::Odometry;
-use saccade_msgs::saccade_msgs::return_home;
+use saccade_msgs::saccade_msgs::named_place;
 use saccade_msgs::sensor_msgs::{Imu, LaserScan};
 use saccade_msgs::std_msgs::Bool;
 use saccade_msgs::std_srvs::trigger;
-use senses::{Limits, Senses, wrap};
+use senses::{Senses, wrap};
+use settings::{Settings, Source};
 
-/// Turn at which a compass that says the same is stuck, rad.
-const STUCK_TURN_RAD: f64 = 0.35;
-/// The fastest turn that is believed, rad/s.
-const PLAUSIBLE_TURN_RADPS: f64 = 20.0;
-/// Deviation of a heading that comes without covariance, rad.
-const HEADING_RAD: f64 = 0.1;
-/// Deviation of a velocity that comes without covariance, m/s.
-const VELOCITY_MPS: f64 = 0.05;
-/// Near home the robot would be there in this time, s; it slows down for it.
-const APPROACH_S: f64 = 1.5;
-/// Turn by an angle aside of home, near it, 1/s.
-const APPROACH_GAIN: f64 = 2.0;
 /// Slower than this, a robot has no direction of travel, m/s.
 const STILL_MPS: f64 = 0.05;
 /// Between two paths, ns.
 const PATH_NS: i64 = 1_000_000_000;
-
-/// Where the motion comes from.
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum Source {
-    Odom,
-    Flow,
-    Twist,
-}
-
-/// A goal under way.
-struct Goal {
-    id: u64,
-    since_ns: i64,
-    timeout_ns: i64,
-    travelled_m: f64,
-    /// Since when it waits, and for what.
-    waiting: Option<(i64, &'static str)>,
-    blocked: bool,
-    /// Direction in which a holonomic robot goes, in the world's axes, rad.
-    course_rad: f64,
-}
-
-/// What is set and does not change.
-struct Settings {
-    source: Source,
-    holonomic: bool,
-    step_ns: i64,
-    speed_mps: f64,
-    min_speed_mps: f64,
-    max_turn_radps: f64,
-    home_radius_m: f64,
-    approach_m: f64,
-    timeout_ns: i64,
-    patience_ns: i64,
-    clock_jump_ns: i64,
-    obstacle_m: f64,
-    obstacle_rad: f64,
-    drift_rad: f64,
-    base_frame: String,
-}
 
 /// Makes the node.
 ///
 /// # Errors
 /// `model`, `motion` or `drive` is none of its words.
 pub fn create(parameters: &Parameters) -> Result<Box<dyn Node>, NodeError> {
-    let wrong = |reason: String| NodeError::Configuration {
-        node: "path_integration",
-        reason,
-    };
-    let none_of = |what: &str, words: &str| {
-        let value = parameters.text(what);
-        wrong(format!(
-            "parameter '{what}' = '{value}' is none of: {words}"
-        ))
-    };
-    let kind = Kind::from_name(parameters.text("model"))
-        .ok_or_else(|| none_of("model", "rate, extended, spiking"))?;
-    let settings = Settings {
-        source: match parameters.text("motion") {
-            "odom" => Source::Odom,
-            "flow" => Source::Flow,
-            "twist" => Source::Twist,
-            _ => return Err(none_of("motion", "odom, flow, twist")),
-        },
-        holonomic: match parameters.text("drive") {
-            "unicycle" => false,
-            "holonomic" => true,
-            _ => return Err(none_of("drive", "unicycle, holonomic")),
-        },
-        step_ns: nanoseconds(parameters.double("step_period")),
-        speed_mps: parameters.double("speed"),
-        min_speed_mps: parameters.double("min_speed"),
-        max_turn_radps: parameters.double("max_turn"),
-        home_radius_m: parameters.double("home_radius"),
-        approach_m: parameters.double("approach"),
-        timeout_ns: nanoseconds(parameters.double("timeout")),
-        patience_ns: nanoseconds(parameters.double("patience")),
-        clock_jump_ns: nanoseconds(parameters.double("clock_jump")),
-        obstacle_m: parameters.double("obstacle_distance"),
-        obstacle_rad: parameters.double("obstacle_angle"),
-        drift_rad: parameters.double("compass_drift"),
-        base_frame: parameters.text("base_frame").to_owned(),
-    };
-    let brain = Brain::new(
-        kind,
-        settings.speed_mps,
-        parameters.double("step_period"),
-        parameters.double("noise"),
-        parameters.integer("seed") as u64,
-    )
-    .map_err(|e| wrong(e.to_string()))?;
-    let limits = Limits {
-        timeout_ns: nanoseconds(parameters.double("sensor_timeout")),
-        speed_mps: parameters.double("plausible_speed"),
-        turn_radps: PLAUSIBLE_TURN_RADPS,
-        acceleration_mps2: parameters.double("plausible_acceleration"),
-        heading_variance: HEADING_RAD * HEADING_RAD,
-        velocity_variance: VELOCITY_MPS * VELOCITY_MPS,
-        stuck_ns: nanoseconds(parameters.double("stuck_time")),
-        stuck_turn_rad: STUCK_TURN_RAD,
-    };
     Ok(Box::new(PathIntegration {
-        settings,
-        brain,
-        senses: Senses::new(limits),
+        settings: Settings::new(parameters)?,
+        brain: settings::brain(parameters)?,
+        senses: Senses::new(settings::limits(parameters)),
+        places: Places::default(),
         home_set: true,
         e_stop: false,
         yaw_rad: 0.0,
@@ -167,14 +67,11 @@ pub fn create(parameters: &Parameters) -> Result<Box<dyn Node>, NodeError> {
     }))
 }
 
-fn nanoseconds(seconds: f64) -> i64 {
-    (seconds * 1e9) as i64
-}
-
 struct PathIntegration {
     settings: Settings,
     brain: Brain,
     senses: Senses,
+    places: Places,
     home_set: bool,
     e_stop: bool,
     /// Last heading, carried on by the measured turn where the compass is lost.
@@ -322,150 +219,6 @@ impl PathIntegration {
         ctx.publish("memory", estimate::activities("CPU4", self.brain.memory()));
     }
 
-    /// Drives the goal on by one step, or ends it.
-    fn go(&mut self, turn_rad: f64, dt_s: f64, fault: Option<&'static str>, ctx: &mut Context<'_>) {
-        let now_ns = ctx.now_ns;
-        let home_m = self.brain.home_m();
-        let distance_m = home_m[0].hypot(home_m[1]);
-        let patience_ns = self.settings.patience_ns;
-        let Some(goal) = &mut self.goal else { return };
-        if now_ns - goal.since_ns > goal.timeout_ns {
-            let reason = format!("not home within {} s", goal.timeout_ns as f64 / 1e9);
-            return self.end(GoalStatus::Aborted, "timeout", reason, ctx);
-        }
-        if let Some(what) = fault {
-            let (since_ns, _) = *goal.waiting.get_or_insert((now_ns, what));
-            goal.waiting = Some((since_ns, what));
-            if now_ns - since_ns > patience_ns {
-                let reason = format!("{what} for {} s", patience_ns as f64 / 1e9);
-                return self.end(GoalStatus::Aborted, "lost", reason, ctx);
-            }
-            self.stand(ctx);
-        } else {
-            goal.waiting = None;
-            if distance_m <= self.settings.home_radius_m {
-                let reason = format!("{distance_m:.3} m from home by the memory");
-                return self.end(GoalStatus::Succeeded, "home", reason, ctx);
-            }
-            self.drive(turn_rad, dt_s, home_m, ctx);
-        }
-        self.feed_back(home_m, ctx);
-    }
-
-    fn drive(&mut self, turn_rad: f64, dt_s: f64, home_m: [f64; 2], ctx: &mut Context<'_>) {
-        let s = &self.settings;
-        let Some(goal) = &mut self.goal else { return };
-        let distance_m = home_m[0].hypot(home_m[1]);
-        let towards_rad = match s.holonomic {
-            true => goal.course_rad,
-            false => self.yaw_rad,
-        };
-        let aside_rad = wrap(home_m[1].atan2(home_m[0]) - towards_rad);
-        let near = distance_m < s.approach_m;
-        let turn_radps = if near {
-            APPROACH_GAIN * aside_rad
-        } else {
-            turn_rad / dt_s
-        };
-        let turn_radps = turn_radps.clamp(-s.max_turn_radps, s.max_turn_radps);
-        goal.blocked = s.obstacle_m > 0.0 && self.senses.nearest_m() < s.obstacle_m;
-        let least = s.min_speed_mps.min(s.speed_mps);
-        let mut speed_mps = (distance_m / APPROACH_S).clamp(least, s.speed_mps);
-        if near {
-            speed_mps *= aside_rad.cos().max(0.0);
-        }
-        if goal.blocked {
-            speed_mps = 0.0;
-        }
-        let mut command = Twist::default();
-        if s.holonomic {
-            goal.course_rad = wrap(goal.course_rad + turn_radps * dt_s);
-            let (sin, cos) = (goal.course_rad - self.yaw_rad).sin_cos();
-            (command.linear.x, command.linear.y) = (speed_mps * cos, speed_mps * sin);
-        } else {
-            command.linear.x = speed_mps;
-            command.angular.z = turn_radps;
-        }
-        self.turning_radps = command.angular.z;
-        ctx.publish("cmd_vel", command);
-    }
-
-    /// Stops the robot.
-    fn stand(&mut self, ctx: &mut Context<'_>) {
-        self.turning_radps = 0.0;
-        ctx.publish("cmd_vel", Twist::default());
-    }
-
-    fn feed_back(&self, home_m: [f64; 2], ctx: &mut Context<'_>) {
-        let Some(goal) = &self.goal else { return };
-        let [x, y] = seen_from(self.yaw_rad, home_m);
-        let state = match goal.waiting {
-            Some((_, what)) => what,
-            None if goal.blocked => "blocked",
-            None => "homing",
-        };
-        let feedback = return_home::Feedback {
-            distance_m: x.hypot(y),
-            direction_rad: y.atan2(x),
-            state: state.into(),
-        };
-        ctx.feedback("return_home", goal.id, feedback);
-    }
-
-    fn end(&mut self, status: GoalStatus, outcome: &str, reason: String, ctx: &mut Context<'_>) {
-        let Some(goal) = self.goal.take() else { return };
-        self.stand(ctx);
-        let [x, y] = self.brain.home_m();
-        if status == GoalStatus::Aborted {
-            ctx.log(Level::Warn, format!("gave up going home: {reason}"));
-        }
-        let result = return_home::Result {
-            success: status == GoalStatus::Succeeded,
-            outcome: outcome.into(),
-            reason,
-            distance_m: x.hypot(y),
-            travelled_m: goal.travelled_m,
-            duration_s: (ctx.now_ns - goal.since_ns) as f64 * 1e-9,
-        };
-        ctx.finish_goal("return_home", goal.id, status, result);
-    }
-
-    fn begin(&mut self, action: &'static str, id: u64, payload: &Payload, ctx: &mut Context<'_>) {
-        let timeout_s = match payload.get::<return_home::Goal>() {
-            Ok(goal) => goal.timeout_s,
-            Err(error) => {
-                ctx.log(Level::Warn, error.to_string());
-                return ctx.answer_goal(action, id, false);
-            }
-        };
-        let fault = self.fault_now(ctx.now_ns);
-        let refusal = match timeout_s {
-            _ if self.goal.is_some() => Some("a goal is under way"),
-            _ if !self.home_set => Some("no home is set; call set_home there"),
-            _ if self.e_stop => Some("e_stop is on"),
-            t if !(0.0..=1e9).contains(&t) => Some("timeout_s is not 0 to 1e9 s"),
-            _ => fault,
-        };
-        if let Some(why) = refusal {
-            ctx.log(Level::Warn, format!("goal refused: {why}"));
-            return ctx.answer_goal(action, id, false);
-        }
-        let timeout_ns = match nanoseconds(timeout_s) {
-            0 => self.settings.timeout_ns,
-            ns => ns,
-        };
-        self.goal = Some(Goal {
-            id,
-            since_ns: ctx.now_ns,
-            timeout_ns,
-            travelled_m: 0.0,
-            waiting: None,
-            blocked: false,
-            course_rad: self.travel_rad,
-        });
-        ctx.answer_goal(action, id, true);
-    }
-
     fn home(&mut self, service: &str) -> trigger::Response {
         if self.goal.is_some() {
             return trigger::Response {
@@ -480,6 +233,7 @@ impl PathIntegration {
             };
         }
         self.home_set = service == "set_home";
+        self.places.clear();
         self.spread = Spread::default();
         self.track = Track::new();
         self.path_ns = i64::MIN;
@@ -491,6 +245,21 @@ impl PathIntegration {
         trigger::Response {
             success: true,
             message: message.into(),
+        }
+    }
+
+    /// Answers a service about places.
+    fn place(&mut self, service: &str, payload: &Payload) -> named_place::Response {
+        let name = match payload.get::<named_place::Request>() {
+            Ok(request) => request.name.clone(),
+            Err(error) => return places::said(false, error.to_string()),
+        };
+        match service {
+            "forget_place" => self.places.forget(&name),
+            _ if !self.home_set => {
+                places::said(false, "no home is set; call set_home there".into())
+            }
+            _ => self.places.remember(&name, self.brain.place()),
         }
     }
 
@@ -552,8 +321,20 @@ impl Node for PathIntegration {
                     ctx.log(Level::Warn, error.to_string());
                 }
             }
-            Input::Request { service, id, .. } => {
+            Input::Request {
+                service: service @ ("set_home" | "reset_home"),
+                id,
+                ..
+            } => {
                 let response = self.home(service);
+                ctx.respond(service, id, response);
+            }
+            Input::Request {
+                service,
+                id,
+                payload,
+            } => {
+                let response = self.place(service, &payload);
                 ctx.respond(service, id, response);
             }
             Input::Goal {
@@ -580,6 +361,7 @@ impl Node for PathIntegration {
         let mut values = vec![
             ("steps".to_owned(), self.steps.to_string()),
             ("home (m)".into(), format!("{:.3}", x.hypot(y))),
+            ("places".into(), self.places.len().to_string()),
             ("clock jumps".into(), self.jumps.to_string()),
             ("blind (ms)".into(), (self.blind_ns / 1_000_000).to_string()),
         ];

@@ -3,6 +3,8 @@
 use super::*;
 use crate::node::Output;
 use saccade_msgs::builtin_interfaces::Time;
+use saccade_msgs::geometry_msgs::Twist;
+use saccade_msgs::saccade_msgs::return_home;
 
 /// Between two readings of a sensor, ns.
 const TICK_NS: i64 = 20_000_000;
@@ -146,7 +148,12 @@ impl Rig {
     }
 
     fn goal(&mut self, timeout_s: f64) {
-        let payload = Payload::new(return_home::Goal { timeout_s });
+        self.goal_at("", timeout_s);
+    }
+
+    fn goal_at(&mut self, place: &str, timeout_s: f64) {
+        let place = place.into();
+        let payload = Payload::new(return_home::Goal { timeout_s, place });
         self.give(Input::Goal {
             action: "return_home",
             id: 7,
@@ -415,6 +422,50 @@ fn home_is_where_it_was_set() {
     rig.give(ask("set_home"));
     rig.goal(0.0);
     assert_eq!(rig.accepted, [false, true]);
+}
+
+/// Two places out there, and the straight way from one to the other, whatever the model.
+#[test]
+fn it_goes_from_place_to_place() {
+    for (model, within_m) in [("rate", 1.5), ("extended", 0.3), ("spiking", 0.9)] {
+        let mut rig = Rig::new(&[("model", model)]);
+        let ask = |service, name: &str| Input::Request {
+            service,
+            id: 1,
+            payload: Payload::new(named_place::Request { name: name.into() }),
+        };
+        rig.goal_at("flowers", 0.0);
+        assert_eq!(rig.accepted, [false]);
+        assert!(rig.logs.iter().any(|l| l.contains("no place 'flowers'")));
+        rig.twist.linear.x = 0.4;
+        rig.run(20.0);
+        rig.give(ask("remember_place", "flowers"));
+        let flowers_m = rig.at_m;
+        rig.twist.angular.z = std::f64::consts::FRAC_PI_2;
+        rig.run(1.0);
+        rig.twist.angular.z = 0.0;
+        rig.run(20.0);
+        rig.twist = Twist::default();
+        assert_eq!(rig.value("places"), 1.0);
+        rig.goal_at("flowers", 0.0);
+        rig.run(60.0);
+        let (_, result) = rig.ended.take().expect("an end");
+        assert_eq!(result.outcome, "there", "{model}: {}", result.reason);
+        let off_m = (rig.at_m[0] - flowers_m[0]).hypot(rig.at_m[1] - flowers_m[1]);
+        assert!(off_m < within_m, "{model}: {off_m} m off");
+        rig.goal(0.0);
+        rig.run(60.0);
+        let (_, result) = rig.ended.take().expect("an end");
+        assert_eq!(result.outcome, "home", "{model}: {}", result.reason);
+        assert!(
+            rig.distance_m() < within_m,
+            "{model}: {} m",
+            rig.distance_m()
+        );
+        rig.give(ask("forget_place", "flowers"));
+        rig.goal_at("flowers", 0.0);
+        assert_eq!(rig.accepted, [false, true, true, false]);
+    }
 }
 
 #[test]

@@ -5,12 +5,12 @@
 //!
 //! ```text
 //! TN1    = clip(-flow + n, 0, 1)                flow backwards, which TN2 cannot show
-//! F      = TN2 - TN1                            flow with its sign, smoothed
-//! B      = (mean(TB1) - TB1) / a                the bump, its first harmonic 1, smoothed
+//! F      = TN2 - TN1                            flow with its sign
+//! B      = (mean(TB1) - TB1) / a                the bump, its first harmonic 1
 //! m_i    = m_i + q g F_{i<8 ? 0 : 1} B_{i mod 8}
 //! CPU4_i = s(5 m_i - 2.5), smoothed
-//! T_j    = F_0 B_{j-1} + F_1 B_{j+1}            where it goes, not where it looks
-//! CPU1   as published, with mean(TB1) - a_0 T / |T| in place of TB1
+//! T_j    = F_0 B_{j-1} + F_1 B_{j+1}            where it goes, not where it looks; F, B smoothed
+//! CPU1   as published, with mean(TB1) - a_0 T / 0.57 in place of TB1
 //! turn   as published, + c sin(2 pi t / period)
 //! ```
 //!
@@ -20,7 +20,9 @@
 //!   the heading, adds up as vectors do.
 //! - It steers by the direction of travel, which the fly holds in a ring of its own (Lyu
 //!   et al., Nature 601, 92 (2022)): an agent that goes sideways or is blown aside comes
-//!   home too.
+//!   home too. The ring is as high as the agent is fast over the ground: against the wind
+//!   a turn of the body turns the way by more, in the ratio of the two speeds, and a ring of
+//!   constant height would make it circle there.
 //! - The gain `q` of the memory is halved, together with what the memory holds, when a
 //!   cell comes near its bounds, and doubled when all are near the middle: a journey of
 //!   any length fits, and near home the memory's signal stays above the noise.
@@ -28,8 +30,14 @@
 //!   (Namiki & Kanzaki, Front. Psychol. 7 (2016)). An agent that has just crossed home
 //!   has it straight behind, where left and right pull alike, and without weaving goes on
 //!   for long before it turns.
-//! - What goes into memory and steering passes synapses with a time constant, which
-//!   takes off the noise that is new in every step.
+//! - What goes into the steering passes synapses with a time constant, which takes off the
+//!   noise that is new in every step. What goes into the memory does not: the memory is a
+//!   sum already, and flow and bump must meet while they belong together. Smoothed before
+//!   they are multiplied they remember a product of means, which in wind is not the mean of
+//!   the product: the flow turns against the body as the body turns. Of the bump only its
+//!   height `a` is smoothed, which no turn changes; that it is right from the first step, the
+//!   agent has looked around before it leaves. The steering may smooth both: it does not add
+//!   up what it errs, and needs the heading sooner than the flow.
 
 use std::f64::consts::TAU;
 
@@ -39,6 +47,7 @@ use super::PathIntegrator;
 use super::home_vector::HomeVector;
 use super::noise::{NoiseSource, Population, Silent};
 use super::rate::{Parameters, RateModel, add_noise, flow};
+use super::vector_memory::VectorMemory;
 use crate::error::{Result, check};
 
 /// What the memory holds at home.
@@ -49,8 +58,13 @@ const FULL: f64 = 0.45;
 const EMPTY: f64 = 0.15;
 /// Amplitude of the bump below which it is not made larger.
 const FAINTEST: f64 = 1e-3;
-/// Speed below which the direction of travel counts for less.
-const SLOWEST: f64 = 0.05;
+/// Time constant, in steps, in which the height of the bump is taken.
+const TAU_HEIGHT_STEPS: f64 = 10.0;
+/// Steps after which the bump has its height.
+const SETTLED: usize = 50;
+/// Speed, in steps of length per step, at which the ring of travel is as high as TB1's bump:
+/// that of the way home in still air.
+const SPEED: f64 = 0.57;
 
 /// Parameters of [`Extended`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -58,12 +72,12 @@ const SLOWEST: f64 = 0.05;
 pub struct ExtendedParameters {
     /// Highest growth `g` of the memory in a step at full flow.
     pub memory_gain: f64,
-    /// Time constant, in steps, of the synapses into the memory.
-    pub tau_memory_steps: f64,
-    /// Of those from the memory to the steering neurons.
+    /// Time constant, in steps, of the synapses from the memory to the steering neurons.
     pub tau_recall_steps: f64,
     /// Of those from the heading to the ring of the direction of travel.
     pub tau_heading_steps: f64,
+    /// Of those from the flow to it.
+    pub tau_flow_steps: f64,
     /// Turn by the difference of one between the two sides of CPU1, in rad.
     pub motor_gain_rad: f64,
     /// Largest turn of the weaving, in rad.
@@ -76,9 +90,9 @@ impl Default for ExtendedParameters {
     fn default() -> Self {
         Self {
             memory_gain: 0.004,
-            tau_memory_steps: 10.0,
             tau_recall_steps: 15.0,
-            tau_heading_steps: 3.0,
+            tau_heading_steps: 1.0,
+            tau_flow_steps: 30.0,
             motor_gain_rad: 0.25,
             weave_rad: 0.1,
             weave_steps: 40.0,
@@ -93,9 +107,9 @@ impl ExtendedParameters {
     /// [`crate::Error::Parameter`] names the first one that lies outside.
     pub fn validate(&self) -> Result<()> {
         check("path.memory_gain", self.memory_gain, 1e-6, 1.0)?;
-        check("path.tau_memory_steps", self.tau_memory_steps, 0.01, 1e4)?;
         check("path.tau_recall_steps", self.tau_recall_steps, 0.01, 1e4)?;
         check("path.tau_heading_steps", self.tau_heading_steps, 0.01, 1e4)?;
+        check("path.tau_flow_steps", self.tau_flow_steps, 0.01, 1e4)?;
         check("path.motor_gain_rad", self.motor_gain_rad, 0.0, 10.0)?;
         check("path.weave_rad", self.weave_rad, 0.0, 3.0)?;
         check("path.weave_steps", self.weave_steps, 2.0, 1e6)
@@ -141,12 +155,15 @@ pub struct Extended {
     phase: f64,
     /// `q`.
     range: f64,
+    /// Where it goes.
+    place: VectorMemory,
     /// `a_0`: amplitude of the settled bump without noise.
     swing: f64,
-    bump: Synapses<8>,
-    flow: Synapses<2>,
+    /// Height of the bump.
+    height: Synapses<1>,
     recall: Synapses<16>,
     heading: Synapses<8>,
+    flow: Synapses<2>,
 }
 
 impl Extended {
@@ -161,7 +178,7 @@ impl Extended {
             motor_gain_rad: parameters.motor_gain_rad,
             ..Parameters::default()
         })?;
-        for _ in 0..50 {
+        for _ in 0..SETTLED {
             cells.see_heading(0.0, &mut Silent);
         }
         let swing = amplitude(&cells.tb1);
@@ -172,11 +189,12 @@ impl Extended {
             weave: (parameters.weave_rad, TAU / parameters.weave_steps),
             phase: 0.0,
             range: 1.0,
+            place: VectorMemory::HOME,
             swing,
-            bump: Synapses::new(parameters.tau_memory_steps),
-            flow: Synapses::new(parameters.tau_memory_steps),
+            height: Synapses::new(TAU_HEIGHT_STEPS),
             recall: Synapses::new(parameters.tau_recall_steps),
             heading: Synapses::new(parameters.tau_heading_steps),
+            flow: Synapses::new(parameters.tau_flow_steps),
         })
     }
 
@@ -187,10 +205,14 @@ impl Extended {
         add_noise(&mut self.cells.tn2, Population::Tn2, noise);
     }
 
-    fn remember(&mut self) {
-        let bump = unit_bump(&self.bump.pass(&self.cells.tb1));
-        let signed = [0, 1].map(|k| self.cells.tn2[k] - self.cells.tn1[k]);
-        let flow = self.flow.pass(&signed);
+    fn signed_flow(&self) -> [f64; 2] {
+        [0, 1].map(|k| self.cells.tn2[k] - self.cells.tn1[k])
+    }
+
+    fn remember_step(&mut self) {
+        let [height] = self.height.pass(&[amplitude(&self.cells.tb1)]);
+        let bump = bump(&self.cells.tb1, height);
+        let flow = self.signed_flow();
         let growth = self.range * self.gain;
         for (i, m) in self.cells.memory.iter_mut().enumerate() {
             *m += growth * flow[i / 8] * bump[i % 8];
@@ -201,13 +223,12 @@ impl Extended {
     /// What takes the place of TB1 before the steering neurons: low where it goes.
     fn travel(&mut self) -> [f64; 8] {
         let heading = self.heading.pass(&self.cells.tb1);
-        let bump = unit_bump(&heading);
-        let [right, left] = self.flow.value;
+        let bump = bump(&heading, amplitude(&heading));
+        let [right, left] = self.flow.pass(&self.signed_flow());
         let travel: [f64; 8] =
             std::array::from_fn(|j| right * bump[(j + 7) % 8] + left * bump[(j + 1) % 8]);
-        let mean = heading.iter().sum::<f64>() / 8.0;
-        let factor = self.swing / amplitude(&travel).max(SLOWEST);
-        travel.map(|t| mean - factor * t)
+        let mean = average(&heading);
+        travel.map(|t| mean - self.swing / SPEED * t)
     }
 
     fn set_range(&mut self) {
@@ -227,9 +248,15 @@ impl Extended {
 
 impl PathIntegrator for Extended {
     fn step<N: NoiseSource>(&mut self, heading_rad: f64, velocity: [f64; 2], noise: &mut N) -> f64 {
+        if !self.height.seen {
+            for _ in 0..SETTLED {
+                self.cells.see_heading(heading_rad, &mut Silent);
+            }
+        }
         self.cells.see_heading(heading_rad, noise);
         self.see_flow(heading_rad, velocity, noise);
-        self.remember();
+        self.remember_step();
+        self.cells.goal = self.place.0.map(|v| self.range * v);
         self.cells.recall(noise);
         self.cells.cpu4 = self.recall.pass(&self.cells.cpu4);
         let travel = self.travel();
@@ -247,17 +274,30 @@ impl PathIntegrator for Extended {
         HomeVector::read(&self.cells.memory, 1.0 / (4.0 * self.gain * self.range))
     }
 
+    /// At the highest gain, so that it stays what it is when the gain is halved.
+    fn remember(&self) -> VectorMemory {
+        VectorMemory(self.cells.memory.map(|m| (m - HOME) / self.range))
+    }
+
+    fn go_to(&mut self, place: VectorMemory) {
+        self.place = place;
+    }
+
     fn activity(&self, population: Population) -> &[f64] {
         self.cells.activity(population)
     }
 }
 
 /// The bump in the activities of TB1, which are low where it is: without its mean, and
-/// with a first harmonic of amplitude 1.
-fn unit_bump(tb1: &[f64; 8]) -> [f64; 8] {
-    let mean = tb1.iter().sum::<f64>() / 8.0;
-    let factor = 1.0 / amplitude(tb1).max(FAINTEST);
+/// with a first harmonic of amplitude 1 where its height is this.
+fn bump(tb1: &[f64; 8], height: f64) -> [f64; 8] {
+    let factor = 1.0 / height.max(FAINTEST);
+    let mean = average(tb1);
     tb1.map(|x| factor * (mean - x))
+}
+
+fn average(ring: &[f64; 8]) -> f64 {
+    ring.iter().sum::<f64>() / 8.0
 }
 
 /// Amplitude of the first harmonic.

@@ -31,16 +31,19 @@
 //! speeds of its agent ([`body`]), about 0.57 inbound.
 //!
 //! [`Extended`] is a variant that holds where this model breaks, [`Spiking`] one of
-//! spiking neurons; [`statistics`] flies many routes with any of them.
+//! spiking neurons; [`statistics`] flies many routes with any of them, and [`places`] to
+//! places that they remember.
 
 pub mod body;
 mod extended;
 mod home_vector;
 mod noise;
+pub mod places;
 mod rate;
 mod route;
 mod spiking;
 pub mod statistics;
+mod vector_memory;
 
 pub use extended::{Extended, ExtendedParameters};
 pub use home_vector::HomeVector;
@@ -48,6 +51,7 @@ pub use noise::{Gaussian, NoiseLevels, NoiseSource, Population, Silent};
 pub use rate::{Parameters, RateModel};
 pub use route::{Flight, Journey, RandomWalk, Step, fly, outbound};
 pub use spiking::{EXCHANGE_MS, FULL_RATE_HZ, NEURONS, Spiking, SpikingParameters};
+pub use vector_memory::VectorMemory;
 
 /// What keeps the way home and steers by it.
 pub trait PathIntegrator {
@@ -59,6 +63,12 @@ pub trait PathIntegrator {
 
     /// The home vector that the memory holds.
     fn home_vector(&self) -> HomeVector;
+
+    /// Where it is, to come back to.
+    fn remember(&self) -> VectorMemory;
+
+    /// Steers to this place from now on.
+    fn go_to(&mut self, place: VectorMemory);
 
     /// Activities of a population's cells in the last step, 0 to 1; empty where there is
     /// no such population.

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::PathIntegrator;
 use super::home_vector::HomeVector;
 use super::noise::{NoiseSource, Population};
+use super::vector_memory::VectorMemory;
 use crate::error::{Result, check};
 
 /// Gain and offset of a population's response.
@@ -78,6 +79,8 @@ pub struct RateModel {
     pub tn2: [f64; 2],
     /// What is remembered.
     pub memory: [f64; 16],
+    /// What inhibits the memory neurons where it goes to a place, see [`VectorMemory`].
+    pub(super) goal: [f64; 16],
     /// Output of the memory neurons.
     pub cpu4: [f64; 16],
     /// Pontine neurons, as CPU1a sees them.
@@ -101,6 +104,7 @@ impl RateModel {
             tn1: [0.0; 2],
             tn2: [0.0; 2],
             memory: [parameters.memory_at_home; 16],
+            goal: [0.0; 16],
             cpu4: [0.0; 16],
             pontine: [0.0; 16],
             cpu1: [0.0; 16],
@@ -155,7 +159,7 @@ impl RateModel {
 
     /// `CPU4`.
     pub(super) fn recall(&mut self, noise: &mut impl NoiseSource) {
-        self.cpu4 = self.memory;
+        self.cpu4 = std::array::from_fn(|i| self.memory[i] - self.goal[i]);
         respond(&mut self.cpu4, CPU4, Population::Cpu4, noise);
     }
 
@@ -197,6 +201,14 @@ impl PathIntegrator for RateModel {
 
     fn home_vector(&self) -> HomeVector {
         HomeVector::read(&self.memory, LENGTH_PER_UNIT)
+    }
+
+    fn remember(&self) -> VectorMemory {
+        VectorMemory(self.memory.map(|m| m - self.parameters.memory_at_home))
+    }
+
+    fn go_to(&mut self, place: VectorMemory) {
+        self.goal = place.0;
     }
 
     fn activity(&self, population: Population) -> &[f64] {

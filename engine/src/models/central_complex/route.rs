@@ -6,6 +6,7 @@ use rand_chacha::ChaCha8Rng;
 use super::body::Body;
 use super::home_vector::HomeVector;
 use super::noise::{NoiseSource, Population};
+use super::vector_memory::VectorMemory;
 use super::{PathIntegrator, body};
 use crate::error::{Result, check_count};
 
@@ -80,6 +81,12 @@ impl PathIntegrator for RandomWalk {
         }
     }
 
+    fn remember(&self) -> VectorMemory {
+        VectorMemory::HOME
+    }
+
+    fn go_to(&mut self, _: VectorMemory) {}
+
     fn activity(&self, _: Population) -> &[f64] {
         &[]
     }
@@ -144,6 +151,9 @@ pub struct Flight {
     pub inbound: usize,
     /// By how much the agent looks to the right of where it goes, in rad, out and home.
     pub sideways_rad: f64,
+    /// Wind (x, y) out and home, in steps of length per step of time: the agent flies in
+    /// the air, the wind carries it, and what it sees is its velocity over the ground.
+    pub wind: [f64; 2],
 }
 
 /// Leads a model along a way out, then lets it steer home. `watch` hears of every step.
@@ -155,14 +165,16 @@ pub fn fly<M: PathIntegrator>(
     watch: &mut impl FnMut(&M, Step),
 ) -> Journey {
     let mut position = [0.0; 2];
+    let ground = |body: &Body| [0, 1].map(|k| body.velocity[k] + flight.wind[k]);
     let mut advance = |body: &Body| {
-        position = [0, 1].map(|k| position[k] + body.velocity[k]);
+        let velocity = ground(body);
+        position = [0, 1].map(|k| position[k] + velocity[k]);
         position
     };
     let mut see = |body: &Body| {
         let seen = Body {
             heading_rad: body.heading_rad + flight.sideways_rad,
-            ..*body
+            velocity: ground(body),
         };
         let turn_rad = model.step(seen.heading_rad, seen.velocity, noise);
         watch(model, Step { seen, turn_rad });

@@ -1,5 +1,7 @@
 //! Many random routes, and how close to home the way back comes.
 
+use std::f64::consts::TAU;
+
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
@@ -26,8 +28,20 @@ pub enum Model {
     Extended,
     /// The spiking model.
     Spiking,
+    /// The same, steering by where it looks.
+    SpikingHeading,
     /// Nothing: a random walk.
     RandomWalk,
+}
+
+impl Model {
+    /// Parameters of the spiking model of this name.
+    pub(super) fn spiking(self) -> SpikingParameters {
+        SpikingParameters {
+            by_travel: self != Self::SpikingHeading,
+            ..SpikingParameters::default()
+        }
+    }
 }
 
 /// Routes to be flown.
@@ -43,6 +57,9 @@ pub struct Experiment {
     pub home_steps: usize,
     /// By how much the agent looks to the right of where it goes, in rad.
     pub sideways_rad: f64,
+    /// How fast the wind blows, in steps of length per step; from where is drawn for each
+    /// route.
+    pub wind: f64,
     /// Number of routes.
     pub routes: usize,
     /// Everything random follows from it; the routes do not depend on model and noise.
@@ -87,6 +104,11 @@ impl Experiment {
         })
     }
 
+    fn wind_on(&self, route: u64) -> [f64; 2] {
+        let towards_rad = TAU * rng(self.seed, route, 4).random::<f64>();
+        [towards_rad.sin(), towards_rad.cos()].map(|w| self.wind * w)
+    }
+
     /// Flies one route. `watch` is shown after every step, out and home, what steers.
     ///
     /// # Errors
@@ -98,10 +120,12 @@ impl Experiment {
     ) -> Result<Journey> {
         check_count("path.home_steps", self.home_steps, 1, 10_000_000)?;
         check("path.sideways_rad", self.sideways_rad, -10.0, 10.0)?;
+        check("path.wind", self.wind, 0.0, 10.0)?;
         let way = outbound(self.out_steps, &mut rng(self.seed, route, 0))?;
         let flight = Flight {
             inbound: self.home_steps,
             sideways_rad: self.sideways_rad,
+            wind: self.wind_on(route),
         };
         let mut noise = Gaussian::new(self.noise.clone(), rng(self.seed, route, 1))?;
         Ok(match self.model {
@@ -113,9 +137,8 @@ impl Experiment {
                 let mut model = Extended::new(&ExtendedParameters::default())?;
                 fly(&mut model, &way, flight, &mut noise, &mut |m, _| watch(m))
             }
-            Model::Spiking => {
-                let rng = rng(self.seed, route, 3);
-                let mut model = Spiking::new(&SpikingParameters::default(), rng)?;
+            Model::Spiking | Model::SpikingHeading => {
+                let mut model = Spiking::new(&self.model.spiking(), rng(self.seed, route, 3))?;
                 fly(&mut model, &way, flight, &mut noise, &mut |m, _| watch(m))
             }
             Model::RandomWalk => {

@@ -3,6 +3,7 @@
 mod classifier;
 mod cue_integration;
 mod fixed;
+mod food_places;
 mod grasp;
 mod live_class;
 mod path_integration;
@@ -44,6 +45,8 @@ enum What {
     Grasp(grasp::GraspArgs),
     /// The central complex: random ways out, and how close to home the way back comes.
     PathIntegration(path_integration::PathIntegrationArgs),
+    /// Two food places that the central complex remembers, and the ways between them.
+    FoodPlaces(food_places::FoodPlacesArgs),
     /// Two noisy cues, and neurons that learn how far each can be trusted.
     CueIntegration(cue_integration::CueIntegrationArgs),
     /// Recordings of a robot with eyes and whiskers: how well places are known again by the
@@ -73,6 +76,7 @@ pub fn run(args: EvalArgs) -> CliResult {
         What::LiveClass(args) => live_class::run(&args),
         What::Grasp(args) => grasp::run(&args),
         What::PathIntegration(args) => path_integration::run(&args),
+        What::FoodPlaces(args) => food_places::run(&args),
         What::CueIntegration(args) => cue_integration::run(&args),
         What::PlaceRecognition(args) => place_recognition::run(&args),
         What::PlaceFusion(args) => place_fusion::run(&args),

@@ -25,6 +25,7 @@ published model, and where it breaks:
   saccade eval path-integration --noise 0,0.1,0.2,0.3,0.4
   saccade eval path-integration --out-steps 300,1000,3000,10000 --routes 200
   saccade eval path-integration --sideways-deg 0,45,135
+  saccade eval path-integration --wind 0,0.15,0.3 --home-steps 6000
 
 The spiking model beside them, 50 s out and 150 s home, exchanging with its body every
 100 ms:
@@ -47,6 +48,10 @@ pub struct PathIntegrationArgs {
     /// By how many degrees the agent looks to the right of where it goes.
     #[arg(long, value_delimiter = ',', allow_negative_numbers = true, default_values_t = [0.0])]
     sideways_deg: Vec<f64>,
+    /// How fast the wind blows, in steps of length per step (the agent flies 0.57 home); its
+    /// direction is drawn for each route.
+    #[arg(long, value_delimiter = ',', default_values_t = [0.0])]
+    wind: Vec<f64>,
     /// Random routes of each row.
     #[arg(long, default_value_t = 1000)]
     routes: usize,
@@ -63,32 +68,36 @@ pub struct PathIntegrationArgs {
 
 /// What steers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum ModelArg {
+pub(super) enum ModelArg {
     /// The rate model of Stone et al. 2017.
     Published,
     /// The variant that holds on long ways, in noise and sideways.
     Extended,
     /// The spiking model: a column of eight neurons for every cell, memory in synapses.
     Spiking,
+    /// The same, steering by where it looks.
+    SpikingHeading,
     /// Nothing: what chance does.
     RandomWalk,
 }
 
 impl ModelArg {
-    fn model(self) -> Model {
+    pub(super) fn model(self) -> Model {
         match self {
             Self::Published => Model::Published,
             Self::Extended => Model::Extended,
             Self::Spiking => Model::Spiking,
+            Self::SpikingHeading => Model::SpikingHeading,
             Self::RandomWalk => Model::RandomWalk,
         }
     }
 
-    fn name(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         match self {
             Self::Published => "published",
             Self::Extended => "extended",
             Self::Spiking => "spiking",
+            Self::SpikingHeading => "sp. heading",
             Self::RandomWalk => "random walk",
         }
     }
@@ -112,6 +121,7 @@ struct Row {
     out_steps: usize,
     home_steps: usize,
     sideways_deg: f64,
+    wind: f64,
     /// Closest distances, in steps of length.
     closest: Summary,
     /// Standard errors of these, by bootstrap.
@@ -167,7 +177,7 @@ pub fn run(args: &PathIntegrationArgs) -> CliResult {
 fn row(model: ModelArg, noise: f64, sideways_deg: f64, flown: Experiment) -> Result<Row, CliError> {
     let trials = flown.trials()?;
     let step_us = step_us(&flown)?;
-    let spiking = model == ModelArg::Spiking;
+    let spiking = matches!(model, ModelArg::Spiking | ModelArg::SpikingHeading);
     let activity = activity(&trials);
     Ok(Row {
         model: model.name(),
@@ -175,6 +185,7 @@ fn row(model: ModelArg, noise: f64, sideways_deg: f64, flown: Experiment) -> Res
         out_steps: flown.out_steps,
         home_steps: flown.home_steps,
         sideways_deg,
+        wind: flown.wind,
         closest: Summary::of(&trials),
         standard_error: Summary::standard_errors(&trials, flown.seed),
         rate_hz: spiking.then(|| {
@@ -216,19 +227,22 @@ fn activity(trials: &[Trial]) -> BTreeMap<&'static str, f64> {
 fn experiments(args: &PathIntegrationArgs) -> Vec<(ModelArg, f64, f64, Experiment)> {
     let mut all = Vec::new();
     for &out_steps in &args.out_steps {
-        for &sideways_deg in &args.sideways_deg {
-            for &noise in &args.noise {
-                for &model in &args.models {
-                    let flown = Experiment {
-                        model: model.model(),
-                        noise: NoiseLevels::uniform(noise),
-                        out_steps,
-                        home_steps: args.home_steps.unwrap_or(out_steps),
-                        sideways_rad: sideways_deg.to_radians(),
-                        routes: args.routes,
-                        seed: args.seed,
-                    };
-                    all.push((model, noise, sideways_deg, flown));
+        for &wind in &args.wind {
+            for &sideways_deg in &args.sideways_deg {
+                for &noise in &args.noise {
+                    for &model in &args.models {
+                        let flown = Experiment {
+                            model: model.model(),
+                            noise: NoiseLevels::uniform(noise),
+                            out_steps,
+                            home_steps: args.home_steps.unwrap_or(out_steps),
+                            sideways_rad: sideways_deg.to_radians(),
+                            wind,
+                            routes: args.routes,
+                            seed: args.seed,
+                        };
+                        all.push((model, noise, sideways_deg, flown));
+                    }
                 }
             }
         }
@@ -243,19 +257,29 @@ fn text(document: &Document) -> String {
             document.routes, document.seed, document.wall_s
         ),
         format!(
-            "{:<12}{:>6}{:>8}{:>10}{:>20}{:>10}{:>10}{:>12}{:>8}",
-            "model", "noise", "out", "sideways", "mean", "median", "95 %", "within 20", "tau"
+            "{:<12}{:>6}{:>8}{:>10}{:>7}{:>20}{:>10}{:>10}{:>12}{:>8}",
+            "model",
+            "noise",
+            "out",
+            "sideways",
+            "wind",
+            "mean",
+            "median",
+            "95 %",
+            "within 20",
+            "tau"
         ),
     ];
     for row in &document.rows {
         let (c, e) = (&row.closest, &row.standard_error);
         let mean = format!("{:.2} ± {:.2}", c.mean, e.mean);
         lines.push(format!(
-            "{:<12}{:>6}{:>8}{:>9}°{:>20}{:>10.2}{:>10.2}{:>10.1} %{:>8.3}",
+            "{:<12}{:>6}{:>8}{:>9}°{:>7}{:>20}{:>10.2}{:>10.2}{:>10.1} %{:>8.3}",
             row.model,
             row.noise,
             row.out_steps,
             row.sideways_deg,
+            row.wind,
             mean,
             c.median,
             c.percentile_95,
@@ -271,8 +295,8 @@ fn text(document: &Document) -> String {
 fn activities(document: &Document) -> Vec<String> {
     let names = Population::ALL.iter().map(|p| p.name()).chain([ALL]);
     let mut head = format!(
-        "{:<12}{:>6}{:>8}{:>10}",
-        "model", "noise", "out", "sideways"
+        "{:<12}{:>6}{:>8}{:>10}{:>7}",
+        "model", "noise", "out", "sideways", "wind"
     );
     head.extend(names.clone().map(|name| format!("{name:>9}")));
     let mut lines = vec![
@@ -283,8 +307,8 @@ fn activities(document: &Document) -> Vec<String> {
     ];
     for row in &document.rows {
         let mut line = format!(
-            "{:<12}{:>6}{:>8}{:>9}°",
-            row.model, row.noise, row.out_steps, row.sideways_deg
+            "{:<12}{:>6}{:>8}{:>9}°{:>7}",
+            row.model, row.noise, row.out_steps, row.sideways_deg, row.wind
         );
         line.extend(
             names
@@ -323,7 +347,7 @@ fn write(document: &Document, folder: &Path) -> Result<(), CliError> {
 fn closest_charts(document: &Document) -> Vec<(&'static str, LineChart)> {
     /// File, name and value of an axis.
     type Axis = (&'static str, &'static str, fn(&Row) -> f64);
-    let axes: [Axis; 3] = [
+    let axes: [Axis; 4] = [
         ("closest_vs_noise.png", "noise", |r| r.noise),
         ("closest_vs_distance.png", "steps out", |r| {
             r.out_steps as f64
@@ -331,6 +355,7 @@ fn closest_charts(document: &Document) -> Vec<(&'static str, LineChart)> {
         ("closest_vs_sideways.png", "heading off the way (°)", |r| {
             r.sideways_deg
         }),
+        ("closest_vs_wind.png", "wind (steps per step)", |r| r.wind),
     ];
     let mut charts = Vec::new();
     for (file, x_label, x) in axes {
@@ -376,8 +401,8 @@ fn closest_charts(document: &Document) -> Vec<(&'static str, LineChart)> {
 
 fn title(row: &Row) -> String {
     format!(
-        "{}, noise {}, {} steps out, {}° sideways",
-        row.model, row.noise, row.out_steps, row.sideways_deg
+        "{}, noise {}, {} steps out, {}° sideways, wind {}",
+        row.model, row.noise, row.out_steps, row.sideways_deg, row.wind
     )
 }
 

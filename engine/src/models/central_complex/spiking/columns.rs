@@ -11,6 +11,11 @@
 //! it see from the next tick on: within a column all neurons have the same targets and
 //! weights. Rows of memory lie over the columns, so that the arithmetic is the same for
 //! neighbouring numbers.
+//!
+//! The flow neurons, TN1 and TN2, do not leak and have neither bias nor refractory time,
+//! and what exceeds their threshold is kept: they fire in proportion to what drives them,
+//! whatever its size. How far a way went is a sum over its speeds, and a curve that bends
+//! counts a slow part as more than it is.
 
 use crate::real::Real;
 use crate::simd::vectorised;
@@ -20,7 +25,7 @@ pub const NEURONS: usize = 8;
 /// Rate of each neuron of a column whose activity is 1.
 pub const FULL_RATE_HZ: f64 = 60.0;
 /// All columns, and three that never fire to fill up a vector.
-pub(super) const COLUMNS: usize = 96;
+pub(super) const COLUMNS: usize = 120;
 
 /// The first column of each population.
 pub(super) mod at {
@@ -33,9 +38,16 @@ pub(super) mod at {
     pub const CPU4: usize = 45;
     pub const PONTINE: usize = 61;
     pub const CPU1: usize = 77;
+    /// What goes into the ring of the direction of travel.
+    pub const PFN: usize = 93;
+    /// The ring itself.
+    pub const TRAVEL: usize = 109;
     /// Columns in use.
-    pub const END: usize = 93;
+    pub const END: usize = 117;
 }
+
+/// Columns of flow neurons.
+const FLOW: usize = at::DRIVE - at::TN2;
 
 /// Ticks (ms) after a spike in which a neuron stays at rest.
 const REFRACTORY: f64 = 2.0;
@@ -62,6 +74,8 @@ pub(super) struct Columns {
     /// Ticks until the neuron leaves rest.
     rest: [[f32; COLUMNS]; NEURONS],
     bias: [f32; NEURONS],
+    /// Potentials of the flow neurons, 0 to 1; those in `potential` stay below threshold.
+    sum: [[f32; FLOW]; NEURONS],
     decay: f32,
     /// Decay of a trace in a tick, and what a spike adds to it.
     keep: [f32; COLUMNS],
@@ -88,6 +102,7 @@ impl Columns {
         Self {
             potential: std::array::from_fn(|_| std::array::from_fn(|_| draw())),
             rest: [[0.0; COLUMNS]; NEURONS],
+            sum: std::array::from_fn(|_| std::array::from_fn(|_| draw())),
             bias: std::array::from_fn(|k| SPREAD * ((2 * k + 1) as f32 / NEURONS as f32 - 1.0)),
             decay,
             keep,
@@ -113,6 +128,7 @@ impl Columns {
         let rise = 1.0 - self.decay;
         let mut current = input.map(|u| rise * (AT_REST + GAIN * u));
         current[at::END..].fill(0.0);
+        current[at::TN2..at::DRIVE].fill(0.0);
         let drive = rise * GAIN * drive;
         let memory: [f32; 16] = std::array::from_fn(|i| current[at::CPU4 + i]);
         let mut spikes = [0.0; COLUMNS];
@@ -130,10 +146,25 @@ impl Columns {
                 rise * self.bias[k],
             );
         }
+        self.integrate(input, &mut spikes);
         for (g, spikes) in spikes.iter().enumerate() {
             self.count[g] += spikes;
             let trace = self.keep[g] * self.trace[g] + self.add[g] * spikes;
             self.trace[g] = trace.unless_below(f32::TINY);
+        }
+    }
+
+    /// The flow neurons' millisecond.
+    fn integrate(&mut self, input: &[f32; COLUMNS], spikes: &mut [f32; COLUMNS]) {
+        for (sum, fired) in self.sum.iter_mut().zip(&mut self.fired) {
+            for (i, v) in sum.iter_mut().enumerate() {
+                let column = at::TN2 + i;
+                *v += FULL_RATE_HZ as f32 * 1e-3 * input[column].max(0.0);
+                let fires = *v >= 1.0;
+                *v -= if fires { 1.0 } else { 0.0 };
+                fired[column] = if fires { 1.0 } else { 0.0 };
+                spikes[column] += fired[column];
+            }
         }
     }
 }
@@ -219,6 +250,27 @@ mod tests {
             let full = FULL_RATE_HZ as f32 * 10.0 * NEURONS as f32;
             let activity = columns.count[at::CPU1] / full;
             assert!((activity - want).abs() < 0.08, "{u}: {activity}, {want}");
+        }
+    }
+
+    /// Twice the flow, twice the spikes, to the spike that may be under way.
+    #[test]
+    fn flow_neurons_answer_in_proportion() {
+        let time = TimeConstants {
+            membrane_ms: 20.0,
+            synapse_ms: 20.0,
+            recall_ms: 20.0,
+        };
+        for u in [-0.5, 0.0, 0.01, 0.1, 0.2, 0.4, 0.8] {
+            let mut columns = Columns::new(&time, || 0.5);
+            for _ in 0..10_000 {
+                columns.tick(&[u; COLUMNS], &[[0.0; 16]; NEURONS], 0.0);
+            }
+            let want = FULL_RATE_HZ as f32 * 10.0 * u.max(0.0);
+            for count in &columns.count[at::TN2..at::DRIVE] {
+                let each = count / NEURONS as f32;
+                assert!((each - want).abs() <= 1.0, "{u}: {each}, {want}");
+            }
         }
     }
 }

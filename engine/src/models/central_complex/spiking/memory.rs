@@ -6,14 +6,12 @@
 //! same dendrite the axons of one TB1 column, which leave a trace `x`. A spike of TN2
 //! changes the weight by `g (h - x)`, one of TN1 by `-g (h - x)`: the weight grows where
 //! flow forwards meets a heading cell that is silent (TB1 is silent where the agent looks),
-//! shrinks where it meets one that fires, and the other way round for flow backwards. With
-//! `h` the mean of the TB1 traces the sum over a ring stays where it is. Nothing else
-//! changes a weight, and nothing enters that does not arrive at the neuron itself.
+//! shrinks where it meets one that fires, and the other way round for flow backwards. `h`
+//! is the mean trace of all TB1 columns, which one axon brings that all of them reach: so
+//! the sum over a ring stays where it is, however high the heading neurons fire. Nothing
+//! else changes a weight, and nothing enters that does not arrive at the neuron itself.
 
 use super::columns::NEURONS;
-
-/// Mean activity of the heading neurons: measured, at noise 0.1.
-const MEAN_HEADING: f32 = 0.565;
 
 #[derive(Clone, Debug)]
 pub(super) struct MemorySynapses {
@@ -47,8 +45,9 @@ impl MemorySynapses {
         if flow == [0.0; 2] {
             return;
         }
+        let mean = heading.iter().sum::<f32>() / 8.0;
         for (i, w) in self.weights[neuron].iter_mut().enumerate() {
-            let change = self.gain * (MEAN_HEADING - heading[i % 8]) * flow[i / 8];
+            let change = self.gain * (mean - heading[i % 8]) * flow[i / 8];
             *w = (*w + change).clamp(0.0, 1.0);
         }
     }
@@ -63,15 +62,15 @@ mod tests {
     #[test]
     fn the_rule_is_local() {
         let mut synapses = MemorySynapses::new(0.01);
-        let mut heading = [MEAN_HEADING; 8];
+        let mut heading = [0.5; 8];
         heading[2] = 0.0;
         heading[6] = 1.0;
         synapses.learn(3, [1.0, 0.0], &heading);
         for (neuron, weights) in synapses.weights().iter().enumerate() {
             for (column, &w) in weights.iter().enumerate() {
                 let want = match (neuron, column) {
-                    (3, 2) => 0.5 + 0.01 * MEAN_HEADING,
-                    (3, 6) => 0.5 + 0.01 * (MEAN_HEADING - 1.0),
+                    (3, 2) => 0.5 + 0.01 * 0.5,
+                    (3, 6) => 0.5 + 0.01 * (0.5 - 1.0),
                     _ => 0.5,
                 };
                 assert_eq!(w, want, "neuron {neuron} of column {column}");
@@ -102,8 +101,10 @@ mod tests {
     #[test]
     fn weights_stay_between_0_and_1() {
         let mut synapses = MemorySynapses::new(1.0);
+        let mut heading = [1.0; 8];
+        heading[0] = 0.0;
         for _ in 0..10 {
-            synapses.learn(0, [1.0, -1.0], &[0.0; 8]);
+            synapses.learn(0, [1.0, -1.0], &heading);
         }
         assert_eq!(synapses.weights()[0][0], 1.0);
         assert_eq!(synapses.weights()[0][8], 0.0);
