@@ -225,7 +225,7 @@ fn print(taught: &Taught, args: &TeachArgs) -> Result<(), CliError> {
     let line = |name: &str, samples: usize, a: &Answers| {
         let [hidden, output, error] = a.spikes;
         print_line(format!(
-            "{name:<21}{:6.2} % of {samples} samples right, {:.2} % silent; {hidden:.0} hidden, \
+            "{name:<23}{:6.2} % of {samples} samples right, {:.2} % silent; {hidden:.0} hidden, \
              {output:.1} output, {error:.1} error spikes each",
             100.0 * a.accuracy,
             100.0 * a.silent
