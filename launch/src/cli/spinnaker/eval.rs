@@ -2,6 +2,7 @@
 
 use super::connection::{ConnectionArgs, Manner, present};
 use crate::cli::eval::weights_on;
+use crate::cli::priority::Scheduling;
 use crate::cli::{CliError, CliResult, Context, Exit, print_json, print_line};
 use saccade_engine::backends::spinnaker_live::{EmulatedBoard, LiveBoard, LiveCounts};
 use saccade_engine::models::classifier::Classifier;
@@ -41,6 +42,8 @@ pub struct EvalArgs {
     /// Length of the interval after onset that is used, in ms
     #[arg(long, value_name = "MS", default_value_t = 300, value_parser = clap::value_parser!(u16).range(1..=10_000))]
     interval_ms: u16,
+    #[command(flatten)]
+    scheduling: Scheduling,
     /// One JSON document on stdout
     #[arg(long)]
     json: bool,
@@ -80,6 +83,7 @@ struct Compared {
 /// # Errors
 /// Data or weights do not fit, or there is no board.
 pub fn run(args: &EvalArgs) -> CliResult {
+    args.scheduling.apply()?;
     let (classifier, mut data) = weights_on(&args.weights, &args.dataset, args.interval_ms)?;
     data.samples.truncate(args.samples.unwrap_or(usize::MAX));
     if data.samples.is_empty() {

@@ -3,6 +3,7 @@
 use super::board_args::UNTRAINED;
 use super::connection::{ConnectionArgs, Manner, Shown, present};
 use crate::cli::eval::not_the_same;
+use crate::cli::priority::Scheduling;
 use crate::cli::{CliError, CliResult, Context, Exit, print_json, print_line};
 use crate::experiment::{Data, load};
 use rand::SeedableRng;
@@ -53,6 +54,8 @@ pub struct TeachArgs {
     order_seed: u64,
     #[command(flatten)]
     board: ConnectionArgs,
+    #[command(flatten)]
+    scheduling: Scheduling,
     /// One JSON document on stdout
     #[arg(long)]
     json: bool,
@@ -88,6 +91,7 @@ struct Taught {
 /// # Errors
 /// Data and network do not fit, or there is no board that learns.
 pub fn run(args: &TeachArgs) -> CliResult {
+    args.scheduling.apply()?;
     let pupil = args.board.emulated.pupil(&args.network)?;
     let config = pupil.config().clone();
     let mut train = load(&args.train, args.interval_ms, None)?;
