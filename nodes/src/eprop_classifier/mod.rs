@@ -10,6 +10,7 @@
 mod board;
 mod interface;
 mod learning;
+mod queue;
 #[cfg(test)]
 mod tests;
 
@@ -20,16 +21,14 @@ use crate::node::{Context, Health, Input, Level, Node, NodeError};
 use crate::parameters::Parameters;
 use board::{Board, Heard};
 use learning::{Asked, Learner};
+use queue::Queue;
 use saccade_engine::models::classifier::Classifier;
 use saccade_engine::models::config::ClassifierConfig;
 use saccade_msgs::CLASSES;
 use saccade_msgs::saccade_msgs::{Activity, Decision, Label, SaccadePhase, Spikes};
 use saccade_msgs::vision_msgs::{Classification, ObjectHypothesis};
-use std::collections::VecDeque;
 use std::path::Path;
 
-/// Spikes that may wait for their tick.
-const QUEUE: usize = 1 << 20;
 /// Ticks between [`Activity`] messages.
 const ACTIVITY_TICKS: usize = 5;
 
@@ -95,7 +94,7 @@ pub fn create(parameters: &Parameters) -> Result<Box<dyn Node>, NodeError> {
         decide_ticks,
         period_ticks: ((parameters.double("decision_period") * 1e3).round() as usize).max(1),
         interval_ticks,
-        queue: VecDeque::with_capacity(1 << 14),
+        queue: Queue::new(),
         active: false,
         decided: false,
         saccade: 0,
@@ -122,14 +121,6 @@ struct Counts {
     hidden: u64,
 }
 
-/// A spike that waits: ticks to go, input, when its packet came.
-#[derive(Debug, Clone, Copy)]
-struct Waiting {
-    due_tick: u64,
-    input: u32,
-    origin_ns: i64,
-}
-
 struct EpropClassifier {
     /// Where the recurrent layer is, if not here.
     board: Option<Board>,
@@ -141,7 +132,7 @@ struct EpropClassifier {
     decide_ticks: usize,
     period_ticks: usize,
     interval_ticks: usize,
-    queue: VecDeque<Waiting>,
+    queue: Queue,
     active: bool,
     decided: bool,
     saccade: u32,
@@ -155,8 +146,7 @@ struct EpropClassifier {
 impl EpropClassifier {
     fn begin(&mut self, saccade: u32, ctx: &mut Context<'_>) {
         self.classifier.begin_interval();
-        self.counts.left += self.queue.len() as u64;
-        self.queue.clear();
+        self.counts.left += self.queue.clear();
         self.saccade = saccade;
         self.active = true;
         if self.board.as_mut().is_some_and(|board| !board.begin()) {
@@ -195,21 +185,17 @@ impl EpropClassifier {
         self.counts.refused += untimed as u64;
         // A spike beyond the interval would hold up the queue.
         let end_us = self.classifier.config().max_ticks as u32 * 1000;
+        let ahead = (self.queue).ahead(spikes.header.stamp.to_ns(), ctx.now_ns);
         for (input, offset_us) in spikes.ids.iter().zip(&spikes.offsets_us) {
             if *input >= self.inputs || *offset_us >= end_us {
                 self.counts.refused += 1;
                 continue;
             }
-            if self.queue.len() >= QUEUE {
+            let wait = u64::from(offset_us / 1000).saturating_sub(ahead);
+            let due_tick = self.counts.ticks + 1 + wait;
+            if !self.queue.push(due_tick, *input, ctx.origin_ns) {
                 self.counts.overflow += 1;
-                continue;
             }
-            let due_tick = self.counts.ticks + 1 + u64::from(offset_us / 1000);
-            self.queue.push_back(Waiting {
-                due_tick,
-                input: *input,
-                origin_ns: ctx.origin_ns,
-            });
         }
     }
 
@@ -238,18 +224,13 @@ impl EpropClassifier {
     fn deliver(&mut self, ctx: &mut Context<'_>) {
         self.counts.ticks += 1;
         let mut oldest_ns = i64::MAX;
-        while let Some(waiting) = self
-            .queue
-            .front()
-            .filter(|w| w.due_tick <= self.counts.ticks)
-        {
+        while let Some(waiting) = self.queue.due(self.counts.ticks) {
             oldest_ns = oldest_ns.min(waiting.origin_ns);
             // Out of range cannot be: that was checked when it came; merged ones are counted.
             match &mut self.board {
                 Some(board) => board.push(waiting.input),
                 None => drop(self.classifier.push_spike(waiting.input)),
             }
-            self.queue.pop_front();
             self.counts.spikes += 1;
             self.events += 1;
         }
@@ -494,8 +475,7 @@ impl Node for EpropClassifier {
 
     fn deactivate(&mut self, _: &mut Context<'_>) {
         self.active = false;
-        self.counts.left += self.queue.len() as u64;
-        self.queue.clear();
+        self.counts.left += self.queue.clear();
         if let Some(board) = &mut self.board {
             board.end();
         }
