@@ -79,6 +79,11 @@ impl PartFile {
         self.file.seek(SeekFrom::Start(self.len)).map(drop)
     }
 
+    /// Where it is until it is complete, for a writer that opens it itself.
+    pub fn path(&self) -> &Path {
+        &self.part
+    }
+
     /// The file itself, for a writer that seeks.
     pub fn file(&mut self) -> &mut File {
         &mut self.file

@@ -53,6 +53,13 @@ def numpy_npz(path, _sensor):
     yield file["events"] if "events" in file else {name: file[name] for name in "txyp"}
 
 
+def h5py_events(path, _sensor):
+    import h5py
+
+    with h5py.File(path) as file:
+        yield file["CD/events"][:]
+
+
 def eventcv_bag(path, sensor):
     import eventcv
 
@@ -69,6 +76,7 @@ READERS = {
     },
     "npy": {"numpy": (numpy_npy, peers.named)},
     "npz": {"numpy": (numpy_npz, peers.named), "eventcv": EVENTCV},
+    "hdf5": {"h5py": (h5py_events, peers.named), "eventcv": EVENTCV},
     "evt21": {"faery": peers.faery("evt", peers.sensor_of, peers.version("evt2.1"))},
     "bag": {"eventcv": (eventcv_bag, peers.eventcv_columns)},
 }
@@ -158,6 +166,20 @@ def write_numpy(path, kind, _sensor, events):
         np.savetxt(path, events, fmt="%d", delimiter=" ")
 
 
+def write_h5py(path, kind, sensor, events):
+    import h5py
+
+    offsets = {"names": ["x", "y", "p", "t"], "offsets": [0, 2, 4, 8], "itemsize": 16}
+    fields = np.dtype({**offsets, "formats": ["<u2", "<u2", "<i2", "<i8"]})
+    records = np.zeros(len(events), fields)
+    for name in "xypt":
+        records[name] = events[name]
+    packing = {"compression": "gzip", "shuffle": True} if kind == "hdf5_deflate" else {}
+    with h5py.File(path, "w") as file:
+        file.attrs["geometry"] = "{}x{}".format(*sensor)
+        file.create_dataset("CD/events", data=records, **packing)
+
+
 WRITERS = {
     "faery": write_faery,
     "expelliarmus": write_expelliarmus,
@@ -165,6 +187,7 @@ WRITERS = {
     "dv-processing": write_dv,
     "eventcv": write_eventcv,
     "numpy": write_numpy,
+    "h5py": write_h5py,
 }
 
 

@@ -122,6 +122,20 @@ const FORMATS: &[Format] = &[
         streams: ALL,
     },
     Format {
+        name: "hdf5_none",
+        extension: "hdf5",
+        readers: &["eventcv", "h5py"],
+        writers: &["h5py"],
+        streams: ALL,
+    },
+    Format {
+        name: "hdf5_deflate",
+        extension: "h5",
+        readers: &["eventcv", "h5py"],
+        writers: &["h5py"],
+        streams: RISING,
+    },
+    Format {
         name: "evt21",
         extension: "raw",
         readers: &["faery"],
@@ -323,7 +337,7 @@ fn write_ours(format: &str, path: &Path, events: &[Event]) -> Result<(), BagErro
             _ => Encoding::of_name(format),
         },
         compression: match format {
-            "aedat4" => Compression::of_name(variant),
+            "aedat4" | "hdf5" => Compression::of_name(variant),
             _ => None,
         },
         ..WriteOptions::of_sensor(SENSOR)

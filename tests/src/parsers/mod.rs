@@ -73,6 +73,7 @@ pub static PARSERS: &[Parser] = &[
     plain("file_text", whole::text, seeds::file_text),
     plain("file_npy", whole::npy, seeds::file_npy),
     packed("file_npz", 768 * MIB, whole::npz, seeds::file_npz),
+    packed("file_hdf5", 768 * MIB, whole::hdf5, seeds::file_hdf5),
     packed("bag_ros1", 2048 * MIB, whole::ros1, seeds::bag_ros1),
     packed("bag_mcap", 768 * MIB, whole::mcap, seeds::bag_mcap),
     plain("bag_sqlite", whole::sqlite, seeds::bag_sqlite),

@@ -225,6 +225,14 @@ pub fn file_npz() -> Vec<Vec<u8>> {
         .to_vec()
 }
 
+/// Prophesee's HDF5.
+pub fn file_hdf5() -> Vec<Vec<u8>> {
+    use Compression::{Deflate, None};
+    [None, Deflate]
+        .map(|c| event_file("a.hdf5", Option::None, Some(c)))
+        .to_vec()
+}
+
 fn event_packets() -> [EventPacket; 3] {
     [0, 1, 2].map(|seq| mono_packet(&events()[..20], 0, SENSOR, seq, "cam").expect("fits"))
 }

@@ -98,6 +98,11 @@ pub fn npz(input: &[u8]) {
     event_file("a.npz", Format::Npz, input, ReadOptions::default());
 }
 
+/// Prophesee's HDF5.
+pub fn hdf5(input: &[u8]) {
+    event_file("a.hdf5", Format::Hdf5, input, ReadOptions::default());
+}
+
 /// AEDAT 2, as both conventions have it.
 pub fn aedat2(input: &[u8]) {
     for aedat2 in [Aedat2Convention::default(), Aedat2Convention::Jaer] {

@@ -9,7 +9,7 @@ use saccade_msgs::dvs_msgs;
 use saccade_msgs::event_camera_msgs::EventPacket;
 use saccade_msgs::std_msgs::Header;
 
-use super::super::{EventBatch, EventError, Geometry, RawEncoding, libcaer, mono};
+use super::super::{EventBatch, EventError, Geometry, RawEncoding, libcaer, libcaer_cmp, mono};
 use super::options::{Encoding, FileFormat, WriteOptions};
 use super::raw::Evt;
 use crate::error::{BagError, Result};
@@ -45,6 +45,7 @@ enum Codec {
     Evt(&'static str, Evt),
     Mono,
     Libcaer,
+    LibcaerCmp,
     DvsMsgs,
 }
 
@@ -61,6 +62,7 @@ impl BagSink {
         let codec = match (encoding, encoding.raw().and_then(evt)) {
             (_, Some(evt)) => Codec::Evt(encoding.name(), evt),
             (Encoding::Libcaer, None) => Codec::Libcaer,
+            (Encoding::LibcaerCmp, None) => Codec::LibcaerCmp,
             (Encoding::DvsMsgs, None) => Codec::DvsMsgs,
             (_, None) => Codec::Mono,
         };
@@ -211,6 +213,10 @@ fn encode(
         Codec::Libcaer => {
             libcaer::encode(&batch.events, first_us, &mut out)?;
             Ok(("libcaer", out, no_triggers))
+        }
+        Codec::LibcaerCmp => {
+            libcaer_cmp::encode(&batch.events, first_us, &mut out)?;
+            Ok(("libcaer_cmp", out, no_triggers))
         }
         Codec::Mono | Codec::DvsMsgs => {
             mono::encode(&batch.events, 1000 * first_us, &mut out)?;

@@ -3,6 +3,7 @@
 mod aedat3;
 mod aedat4;
 mod bag;
+mod hdf5;
 mod npz;
 mod options;
 mod plain;
@@ -109,6 +110,7 @@ enum Sink {
         gathered: Vec<u8>,
     },
     Npz(npz::NpzSink),
+    Hdf5(Box<hdf5::Hdf5Sink>),
     Bag(Box<bag::BagSink>),
 }
 
@@ -128,6 +130,7 @@ impl EventWriter {
                 Sink::Bag(Box::new(bag::BagSink::create(path, format, options)?))
             }
             FileFormat::Npz => Sink::Npz(npz::NpzSink::create(path, options)?),
+            FileFormat::Hdf5 => Sink::Hdf5(Box::new(hdf5::Hdf5Sink::create(path, options)?)),
             _ => {
                 let mut gathered = Vec::new();
                 let encoder = encoder(format, options, &mut gathered);
@@ -226,6 +229,7 @@ impl EventWriter {
                 encoded.and_then(|lost| written.map(|()| lost).map_err(Failure::from))
             }
             Sink::Npz(sink) => sink.batch(&self.chunk),
+            Sink::Hdf5(sink) => sink.batch(&self.chunk),
             Sink::Bag(sink) => Ok(sink.batch(&self.chunk)?),
         };
         let lost = lost.map_err(|failure| self.failed(failure))?;
@@ -263,6 +267,7 @@ impl EventWriter {
                 file.commit().map_err(io)?;
             }
             Sink::Npz(sink) => sink.finish(&self.path)?,
+            Sink::Hdf5(sink) => sink.finish(&self.path)?,
             Sink::Bag(sink) => self.counts.triggers_lost += sink.finish()?,
         }
         Ok(WriteCounts {
@@ -312,7 +317,7 @@ fn check(path: &Path, format: FileFormat, options: &WriteOptions) -> Result<()> 
             return refuse(
                 what,
                 "RAW files have evt3, evt2, evt21 and evt21-legacy; \
-                bags evt3, evt2, evt21, mono, libcaer and dvs_msgs; other formats have no choice",
+                bags evt3, evt2, evt21, mono, libcaer, libcaer_cmp and dvs_msgs; other formats have no choice",
             );
         }
     }
@@ -320,14 +325,14 @@ fn check(path: &Path, format: FileFormat, options: &WriteOptions) -> Result<()> 
         use Compression::{Deflate, Lz4, None, Zstd};
         let fits = match format {
             FileFormat::Aedat4 => matches!(compression, None | Lz4 | Zstd),
-            FileFormat::Npz => matches!(compression, None | Deflate),
+            FileFormat::Npz | FileFormat::Hdf5 => matches!(compression, None | Deflate),
             _ => false,
         };
         if !fits {
             let what = format!("the compression {} in {name}", compression.name());
             return refuse(
                 what,
-                "aedat4 has none, lz4 and zstd; npz has none and deflate; \
+                "aedat4 has none, lz4 and zstd; npz and hdf5 have none and deflate; \
                 other formats have no choice",
             );
         }
@@ -354,7 +359,11 @@ fn encoder(format: FileFormat, options: &WriteOptions, out: &mut Vec<u8>) -> Box
         FileFormat::Nmnist => Box::new(plain::NmnistWriter::default()),
         FileFormat::Text => Box::new(plain::TextWriter::new(out)),
         FileFormat::Npy => Box::new(plain::NpyWriter::new(out)),
-        FileFormat::Raw | FileFormat::Npz | FileFormat::Mcap | FileFormat::Ros1Bag => {
+        FileFormat::Raw
+        | FileFormat::Npz
+        | FileFormat::Hdf5
+        | FileFormat::Mcap
+        | FileFormat::Ros1Bag => {
             let encoding = options.encoding.and_then(Encoding::raw);
             Box::new(raw::RawWriter::new(
                 encoding.unwrap_or(RawEncoding::Evt3),

@@ -26,6 +26,8 @@ pub enum FileFormat {
     Npy,
     /// NumPy archive (`.npz`).
     Npz,
+    /// Prophesee's HDF5 (`.hdf5`, `.h5`).
+    Hdf5,
     /// MCAP with a topic of events (`.mcap`).
     Mcap,
     /// ROS 1 bag with a topic of events (`.bag`).
@@ -34,7 +36,7 @@ pub enum FileFormat {
 
 impl FileFormat {
     /// All formats with their names.
-    pub const NAMES: [(&'static str, Self); 11] = [
+    pub const NAMES: [(&'static str, Self); 12] = [
         ("raw", Self::Raw),
         ("dat", Self::Dat),
         ("aedat4", Self::Aedat4),
@@ -44,6 +46,7 @@ impl FileFormat {
         ("text", Self::Text),
         ("npy", Self::Npy),
         ("npz", Self::Npz),
+        ("hdf5", Self::Hdf5),
         ("mcap", Self::Mcap),
         ("bag", Self::Ros1Bag),
     ];
@@ -69,13 +72,14 @@ impl FileFormat {
             "aedat" => "aedat3",
             "bin" => "nmnist",
             "csv" | "txt" | "tsv" => "text",
+            "h5" => "hdf5",
             other => other,
         };
         Self::of_name(name).ok_or_else(|| BagError::Unsupported {
             path: path.to_owned(),
             what: format!("writing events to the extension `{extension}`"),
             remedy: "name the format, or use .raw, .dat, .aedat4, .aedat (3.1), .es, \
-                     .bin (N-MNIST), .csv, .npy, .npz, .mcap or .bag"
+                     .bin (N-MNIST), .csv, .npy, .npz, .hdf5, .mcap or .bag"
                 .into(),
         })
     }
@@ -109,19 +113,22 @@ pub enum Encoding {
     Mono,
     /// `libcaer` of event_camera_msgs (bags only).
     Libcaer,
+    /// `libcaer_cmp` of event_camera_msgs (bags only).
+    LibcaerCmp,
     /// `dvs_msgs/EventArray` in place of packets (bags only).
     DvsMsgs,
 }
 
 impl Encoding {
     /// All encodings with their names.
-    pub const NAMES: [(&'static str, Self); 7] = [
+    pub const NAMES: [(&'static str, Self); 8] = [
         ("evt3", Self::Evt3),
         ("evt2", Self::Evt2),
         ("evt21", Self::Evt21),
         ("evt21-legacy", Self::Evt21Legacy),
         ("mono", Self::Mono),
         ("libcaer", Self::Libcaer),
+        ("libcaer_cmp", Self::LibcaerCmp),
         ("dvs_msgs", Self::DvsMsgs),
     ];
 
@@ -142,7 +149,7 @@ impl Encoding {
             Self::Evt2 => Some(RawEncoding::Evt2),
             Self::Evt21 => Some(RawEncoding::Evt21(HalfOrder::LittleEndian)),
             Self::Evt21Legacy => Some(RawEncoding::Evt21(HalfOrder::Swapped)),
-            Self::Mono | Self::Libcaer | Self::DvsMsgs => None,
+            Self::Mono | Self::Libcaer | Self::LibcaerCmp | Self::DvsMsgs => None,
         }
     }
 }
@@ -156,7 +163,7 @@ pub enum Compression {
     Lz4,
     /// Zstandard (AEDAT 4).
     Zstd,
-    /// Deflate (`.npz`).
+    /// Deflate (`.npz`, HDF5).
     Deflate,
 }
 
@@ -189,7 +196,7 @@ pub struct WriteOptions {
     pub format: Option<FileFormat>,
     /// EVT3 in RAW files and `mono` in bags, unless told.
     pub encoding: Option<Encoding>,
-    /// LZ4 in AEDAT 4 and none in `.npz`, unless told.
+    /// LZ4 in AEDAT 4, deflate in HDF5 and none in `.npz`, unless told.
     pub compression: Option<Compression>,
     /// The topic in a bag: `/events`, unless told.
     pub topic: Option<String>,

@@ -1,0 +1,2 @@
+#![no_main]
+saccade_fuzz::target!("file_hdf5");
