@@ -7,6 +7,7 @@
 
 use crate::learning::predictive_coding::leaky_relu;
 use crate::real::Real;
+use std::ops::Range;
 
 /// Defines a function over [`Real`] slices that runs its AVX2 version where the CPU has it.
 macro_rules! vectorised {
@@ -203,6 +204,53 @@ vectorised! {
                 gradient[j] += (d[0] * r[j] + d[1] * s[j]) + (d[2] * t[j] + d[3] * u[j]);
             }
         }
+    }
+}
+
+/// One sample of [`predict_and_gather`] and where what it gives goes.
+pub(crate) struct Gathered<'a, R> {
+    pub causes: &'a [R],
+    pub target: &'a [R],
+    pub error: &'a mut [R],
+    pub gated: &'a mut [R],
+    pub gradient: &'a mut [R],
+}
+
+/// Rows of weights that stay in the nearest cache from one use to the next, with causes
+/// and gradients of two samples.
+const ROWS_AT_ONCE: usize = 4;
+
+/// [`predict_and_gather`] of one sample, then `weights += rate gated causes`, then the
+/// same of the next sample with the changed weights: to the bit what the three give one
+/// after the other, but each row is read from memory, and written, once.
+pub(crate) fn gather_learn_gather<R: Real>(
+    weights: &mut [R],
+    rate: R,
+    mut now: Gathered<'_, R>,
+    mut next: Gathered<'_, R>,
+) {
+    let n = now.causes.len();
+    for (i, rows) in weights.chunks_mut(ROWS_AT_ONCE * n).enumerate() {
+        let units = i * ROWS_AT_ONCE..i * ROWS_AT_ONCE + rows.len() / n;
+        now.gather(rows, units.clone());
+        for (row, &d) in rows.chunks_mut(n).zip(&now.gated[units.clone()]) {
+            add_scaled(row, rate * d, now.causes);
+        }
+        next.gather(rows, units);
+    }
+}
+
+impl<R: Real> Gathered<'_, R> {
+    /// Takes in the rows of some units.
+    fn gather(&mut self, rows: &[R], units: Range<usize>) {
+        predict_and_gather(
+            rows,
+            self.causes,
+            &self.target[units.clone()],
+            &mut self.error[units.clone()],
+            &mut self.gated[units],
+            self.gradient,
+        );
     }
 }
 

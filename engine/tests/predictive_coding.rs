@@ -13,7 +13,7 @@ use saccade_engine::Error;
 use saccade_engine::learning::predictive_coding::Connection;
 use saccade_engine::models::place::{Samples, Senses};
 use saccade_engine::models::predictive_coding::{
-    Config, Method, Network, PlaceNetwork, Precision, Quick, Recogniser, Schedule, Settled,
+    Config, Method, Network, Next, PlaceNetwork, Precision, Quick, Recogniser, Schedule, Settled,
     TACTILE, Trainer, VISUAL,
 };
 use saccade_engine::real::Real;
@@ -366,24 +366,34 @@ fn settled_gates_change_nothing_but_the_rounding() {
     let mut plain = Network::<f64>::new(small(), 5).unwrap();
     let mut quick = plain.clone();
     let mut settled = Settled::new(&quick);
+    let mut alone = quick.clone();
+    let mut settled_alone = Settled::new(&alone);
     let mut shares = Vec::new();
     let mut each: Vec<_> = (0..12)
         .map(|i| {
             let mut activity = plain.activity(1);
             let numbers = |x: &[f32]| x.iter().map(|&x| f64::from(x)).collect();
             activity.inputs = [numbers(samples.visual(i)), numbers(samples.tactile(i))];
-            (activity.clone(), activity)
+            [activity.clone(), activity.clone(), activity]
         })
         .collect();
-    for _ in 0..60 {
-        for (a, b) in &mut each {
+    for round in 0..60 {
+        for i in 0..12 {
+            // Now and then what comes is not what was said.
+            let said = each[if round % 7 == 3 { 5 } else { (i + 1) % 12 }][1].clone();
+            let next = Next {
+                seen: &said.inputs[0],
+                causes: &said.causes[0][0],
+            };
+            let [a, b, c] = &mut each[i];
             for _ in 0..20 {
                 plain.errors(Senses::Both, a);
                 plain.move_causes(Senses::Both, a, [1.0; 3], |_| true);
             }
             plain.errors(Senses::Both, a);
             plain.learn(a, 1.0, false);
-            settled.learn(&mut quick, b, 20);
+            settled.learn(&mut quick, b, 20, Some(next));
+            settled_alone.learn(&mut alone, c, 20, None);
             assert!(apart(&b.joint, &a.joint).1 < 1e-10);
         }
         shares.push(settled.share_read());
@@ -396,5 +406,6 @@ fn settled_gates_change_nothing_but_the_rounding() {
     {
         assert!(apart(b.weights(), a.weights()).1 < 1e-10);
     }
+    assert_eq!(alone, quick, "to the bit");
     assert!(shares[59] < 0.7 * shares[0], "{shares:?}");
 }

@@ -25,7 +25,7 @@ use rayon::prelude::*;
 
 use crate::products::{Multiply, View, multiply};
 use crate::real::Real;
-use crate::simd::{add_scaled, predict_and_gather};
+use crate::simd::{Gathered, add_scaled, gather_learn_gather, predict_and_gather};
 
 /// Slope of f below 0.
 pub const SLOPE: f64 = 0.2;
@@ -157,10 +157,7 @@ impl<R: Multiply> Connection<R> {
                 .zip(self.weights.par_chunks(length))
                 .for_each(each),
         }
-        errors.gradient.fill(R::ZERO);
-        for part in &errors.parts {
-            add_scaled(&mut errors.gradient, R::ONE, &part.gradient);
-        }
+        errors.sum_gradients();
     }
 
     /// Changes the weights: `2 b` is `rate`.
@@ -180,6 +177,40 @@ impl<R: Multiply> Connection<R> {
             _ => (errors.parts.par_iter())
                 .zip(self.weights.par_chunks_mut(length))
                 .for_each(each),
+        }
+    }
+
+    /// [`errors`](Self::errors) and [`learn`](Self::learn) of one sample, then the errors of
+    /// another with the changed weights: the same to the bit, in one pass over the memory.
+    ///
+    /// # Panics
+    /// For batches of other than one.
+    pub fn errors_around_learning(
+        &mut self,
+        rate: R,
+        now: Presented<'_, R>,
+        next: Presented<'_, R>,
+    ) {
+        assert!(
+            now.errors.batch == 1 && next.errors.batch == 1,
+            "batches of one"
+        );
+        let length = self.part() * self.here;
+        let parts = now.errors.parts.par_iter_mut();
+        parts
+            .zip(&mut next.errors.parts)
+            .zip(self.weights.par_chunks_mut(length))
+            .for_each(|((part, other), weights)| {
+                let part = part.gathered(now.causes, now.target);
+                gather_learn_gather(
+                    weights,
+                    rate,
+                    part,
+                    other.gathered(next.causes, next.target),
+                );
+            });
+        for errors in [now.errors, next.errors] {
+            errors.sum_gradients();
         }
     }
 
@@ -216,7 +247,29 @@ impl<R: Multiply> Connection<R> {
     }
 }
 
+/// Causes of one sample, what they are to predict, and what they miss of it.
+pub struct Presented<'a, R> {
+    /// `[here]`.
+    pub causes: &'a [R],
+    /// `[below]`.
+    pub target: &'a [R],
+    /// Of a batch of one.
+    pub errors: &'a mut Errors<R>,
+}
+
 impl<R: Multiply> Part<R> {
+    /// Room for a batch of one.
+    fn gathered<'a>(&'a mut self, causes: &'a [R], target: &'a [R]) -> Gathered<'a, R> {
+        self.gradient.fill(R::ZERO);
+        Gathered {
+            causes,
+            target: &target[self.first..self.first + self.count],
+            error: &mut self.error,
+            gated: &mut self.gated,
+            gradient: &mut self.gradient,
+        }
+    }
+
     fn errors(&mut self, weights: &[R], causes: &[R], target: &[R], below: usize) {
         let (batch, count) = (self.error.len() / self.count, self.count);
         let here = causes.len() / batch;
@@ -260,6 +313,13 @@ impl<R: Multiply> Part<R> {
 }
 
 impl<R: Multiply> Errors<R> {
+    fn sum_gradients(&mut self) {
+        self.gradient.fill(R::ZERO);
+        for part in &self.parts {
+            add_scaled(&mut self.gradient, R::ONE, &part.gradient);
+        }
+    }
+
     /// What moves the causes, `[batch, here]`.
     pub fn gradient(&self) -> &[R] {
         &self.gradient

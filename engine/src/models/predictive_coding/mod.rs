@@ -28,6 +28,6 @@ pub use network::{Activity, Network, TACTILE, VISUAL};
 pub use place_network::{PlaceNetwork, Provenance, Scaling};
 pub use recogniser::{Answer, Method, Quick, Recogniser};
 pub use reliability::Reliability;
-pub use settled::Settled;
+pub use settled::{Next, Settled};
 pub use stored::Precision;
 pub use training::{EpochReport, Schedule, Trainer};

@@ -189,13 +189,24 @@ impl<R: Multiply> Network<R> {
     /// times as far as the rates say. Where it is `bounded`, no connection goes further
     /// than to where its causes would see the error fall the most, whatever the batch.
     pub fn learn(&mut self, activity: &Activity<R>, gain: f64, bounded: bool) {
+        self.learn_from([0, 0], activity, gain, bounded);
+    }
+
+    /// The same without the connections below these of each pathway.
+    pub(super) fn learn_from(
+        &mut self,
+        lowest: [usize; 2],
+        activity: &Activity<R>,
+        gain: f64,
+        bounded: bool,
+    ) {
         let rates = [&self.config.visual, &self.config.tactile].map(|p| p.weight_rate);
         let joint_rate = self.config.joint_weight_rate;
         for m in [VISUAL, TACTILE] {
             let layers = activity.causes[m].len();
             let causes = activity.causes[m].iter().chain([&activity.joint]);
             for (layer, (connection, causes)) in
-                self.connections[m].iter_mut().zip(causes).enumerate()
+                (self.connections[m].iter_mut().zip(causes).enumerate()).skip(lowest[m])
             {
                 let rate = if layer < layers { rates[m] } else { joint_rate };
                 let mut rate = 2.0 * gain * rate;
@@ -207,6 +218,11 @@ impl<R: Multiply> Network<R> {
             }
         }
         self.keep_to_fields();
+    }
+
+    /// The lowest visual connection, for who changes its weights itself.
+    pub(super) fn lowest_visual(&mut self) -> &mut Connection<R> {
+        &mut self.connections[VISUAL][0]
     }
 
     /// Rates a of the causes: visual, tactile, joint.

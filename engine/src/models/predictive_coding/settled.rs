@@ -14,13 +14,16 @@
 //! published step; only the rounding differs. Where they move further than was thought,
 //! or most pixels are unsettled, as with weights just drawn, all weights are read.
 //!
+//! What is missed at the end, the change of the weights by it, and what the next sample
+//! misses at its beginning are one pass over the weights, if the next sample is known.
+//!
 //! The curvature changes with the weights by two rows' products with the causes; trainings
 //! take it anew in each epoch, against the rounding.
 
 use rayon::prelude::*;
 
 use super::network::{Activity, Network, VISUAL};
-use crate::learning::predictive_coding::Connection;
+use crate::learning::predictive_coding::{Connection, Errors, Presented};
 use crate::models::place::Senses;
 use crate::products::{Multiply, View, multiply};
 use crate::simd::{add_scaled, gather_unsettled, multiply_vector};
@@ -49,8 +52,27 @@ pub struct Settled<R> {
     bent: Vec<R>,
     /// Of each chunk of unsettled pixels.
     parts: Vec<Vec<R>>,
+    ahead: Ahead<R>,
     /// Rows of weights read, and those that the plain way would have read.
     read: [u64; 2],
+}
+
+/// What the sample that was said to come next misses, with the weights as they are now.
+#[derive(Clone, Debug)]
+struct Ahead<R> {
+    known: bool,
+    seen: Vec<R>,
+    causes: Vec<R>,
+    errors: Errors<R>,
+}
+
+/// A sample that comes after another: its image, and its lowest visual causes.
+#[derive(Clone, Copy, Debug)]
+pub struct Next<'a, R> {
+    /// `[visual input]`.
+    pub seen: &'a [R],
+    /// `[lowest visual layer]`.
+    pub causes: &'a [R],
 }
 
 impl<R: Multiply> Settled<R> {
@@ -70,6 +92,12 @@ impl<R: Multiply> Settled<R> {
             moved: zeros(here),
             bent: zeros(here),
             parts: vec![zeros(here); below.div_ceil(CHUNK)],
+            ahead: Ahead {
+                known: false,
+                seen: zeros(below),
+                causes: zeros(here),
+                errors: lowest.working_memory(1),
+            },
             read: [0; 2],
         };
         settled.renew(lowest);
@@ -98,15 +126,24 @@ impl<R: Multiply> Settled<R> {
     }
 
     /// One sample of a batch of one: `steps` steps of the causes, then one of the weights,
-    /// at the configured rates.
-    pub fn learn(&mut self, network: &mut Network<R>, activity: &mut Activity<R>, steps: usize) {
+    /// at the configured rates. `next` is the sample that comes after it, if that is known:
+    /// it saves time, and changes nothing, also where another comes. Between two calls
+    /// nobody else may change the network.
+    pub fn learn(
+        &mut self,
+        network: &mut Network<R>,
+        activity: &mut Activity<R>,
+        steps: usize,
+        next: Option<Next<'_, R>>,
+    ) {
         assert_eq!(activity.batch(), 1, "one sample at a time");
         let below = self.z.len() as u64;
         for step in 0..steps {
             if step == 0 || !self.is_near(activity) {
-                network.errors(Senses::Both, activity);
+                let known = step == 0 && self.take_ahead(activity);
+                network.errors_from([usize::from(known), 0], Senses::Both, activity);
+                self.read[0] += if known { 0 } else { below };
                 self.begin(activity);
-                self.read[0] += below;
             } else {
                 network.errors_from([1, 0], Senses::Both, activity);
                 self.gather(&network.connections()[VISUAL][0], activity);
@@ -117,11 +154,62 @@ impl<R: Multiply> Settled<R> {
         // Twice the way of this sample for the next one.
         self.measure(activity);
         self.radius = (2.0 * self.way()).max(1e-9);
-        network.errors(Senses::Both, activity);
         self.read[0] += below;
         self.read[1] += below * (steps as u64 + 1);
-        self.follow(network.config().visual.weight_rate, activity);
-        network.learn(activity, 1.0, false);
+        self.learn_weights(network, activity, next);
+    }
+
+    /// What is missed now changes the weights.
+    fn learn_weights(
+        &mut self,
+        network: &mut Network<R>,
+        activity: &mut Activity<R>,
+        next: Option<Next<'_, R>>,
+    ) {
+        let weight_rate = network.config().visual.weight_rate;
+        let Some(next) = next else {
+            self.ahead.known = false;
+            network.errors(Senses::Both, activity);
+            self.follow(weight_rate, activity);
+            return network.learn(activity, 1.0, false);
+        };
+        self.ahead.seen.copy_from_slice(next.seen);
+        self.ahead.causes.copy_from_slice(next.causes);
+        self.ahead.known = true;
+        let now = Presented {
+            causes: &activity.causes[VISUAL][0],
+            target: &activity.inputs[VISUAL],
+            errors: &mut activity.errors[VISUAL][0],
+        };
+        let ahead = Presented {
+            causes: &self.ahead.causes,
+            target: &self.ahead.seen,
+            errors: &mut self.ahead.errors,
+        };
+        let rate = R::of(2.0 * weight_rate);
+        network
+            .lowest_visual()
+            .errors_around_learning(rate, now, ahead);
+        network.errors_from([1, 0], Senses::Both, activity);
+        self.follow(weight_rate, activity);
+        network.learn_from([1, 0], activity, 1.0, false);
+    }
+
+    /// Takes what is missed at the lowest layer, if it is known of just this sample.
+    fn take_ahead(&mut self, activity: &mut Activity<R>) -> bool {
+        let Ahead {
+            known,
+            seen,
+            causes,
+            errors,
+        } = &mut self.ahead;
+        let known = std::mem::take(known)
+            && *causes == activity.causes[VISUAL][0]
+            && *seen == activity.inputs[VISUAL];
+        if known {
+            std::mem::swap(errors, &mut activity.errors[VISUAL][0]);
+        }
+        known
     }
 
     /// All weights have just been read.

@@ -20,7 +20,7 @@ use xxhash_rust::xxh3::Xxh3;
 use super::config::Config;
 use super::network::{Activity, Network, TACTILE, VISUAL, row};
 use super::place_network::{PlaceNetwork, Provenance, Scaling};
-use super::settled::Settled;
+use super::settled::{Next, Settled};
 use crate::error::{Error, Result, check, check_count};
 use crate::models::place::{Samples, Senses};
 
@@ -192,11 +192,17 @@ impl<'a> Trainer<'a> {
         let mut settled = settled.then(|| Settled::new(&self.network));
         let mut sums = [0.0; 4];
         let mut activity = self.network.activity(self.schedule.minibatch.min(n));
-        for minibatch in order.chunks(self.schedule.minibatch) {
+        for (i, minibatch) in order.chunks(self.schedule.minibatch).enumerate() {
             if activity.batch() != minibatch.len() {
                 activity = self.network.activity(minibatch.len());
             }
-            self.learn(minibatch, gain, settled.as_mut(), &mut activity, &mut sums);
+            self.load(minibatch, &mut activity);
+            match &mut settled {
+                // Minibatches of one.
+                Some(settled) => self.learn_settled(settled, &mut activity, order.get(i + 1)),
+                None => self.learn(gain, &mut activity),
+            }
+            self.keep(minibatch, &mut activity, &mut sums);
         }
         if let Some(index) = sums.iter().position(|x| !x.is_finite()) {
             return Err(Error::NotFinite {
@@ -220,14 +226,8 @@ impl<'a> Trainer<'a> {
         Ok(report)
     }
 
-    fn learn(
-        &mut self,
-        minibatch: &[usize],
-        gain: [f64; 3],
-        settled: Option<&mut Settled<f32>>,
-        activity: &mut Activity<f32>,
-        sums: &mut [f64; 4],
-    ) {
+    /// Inputs and causes of some samples.
+    fn load(&mut self, minibatch: &[usize], activity: &mut Activity<f32>) {
         let (n, batch) = (self.samples.len(), minibatch.len());
         for (s, &i) in minibatch.iter().enumerate() {
             let seen = row(&mut activity.inputs[VISUAL], s, batch);
@@ -238,23 +238,39 @@ impl<'a> Trainer<'a> {
                 row(now, s, batch).copy_from_slice(row(kept, i, n));
             }
         }
-        let Schedule {
-            cause_steps,
-            weight_gain,
-            bounded,
-            ..
-        } = self.schedule;
-        if let Some(settled) = settled {
-            settled.learn(&mut self.network, activity, cause_steps);
-        } else {
-            for _ in 0..cause_steps {
-                self.network.errors(Senses::Both, activity);
-                self.network
-                    .move_causes(Senses::Both, activity, gain, |_| true);
-            }
+    }
+
+    /// Moves causes and weights.
+    fn learn(&mut self, gain: [f64; 3], activity: &mut Activity<f32>) {
+        let schedule = &self.schedule;
+        for _ in 0..schedule.cause_steps {
             self.network.errors(Senses::Both, activity);
-            self.network.learn(activity, weight_gain, bounded);
+            self.network
+                .move_causes(Senses::Both, activity, gain, |_| true);
         }
+        self.network.errors(Senses::Both, activity);
+        self.network
+            .learn(activity, schedule.weight_gain, schedule.bounded);
+    }
+
+    /// The same of one sample at the configured rates, before the sample `next`.
+    fn learn_settled(
+        &mut self,
+        settled: &mut Settled<f32>,
+        activity: &mut Activity<f32>,
+        next: Option<&usize>,
+    ) {
+        let n = self.samples.len();
+        let next = next.map(|&i| Next {
+            seen: self.samples.visual(i),
+            causes: row(&mut self.causes[0], i, n),
+        });
+        settled.learn(&mut self.network, activity, self.schedule.cause_steps, next);
+    }
+
+    /// Keeps the causes of some samples, and adds up what they missed.
+    fn keep(&mut self, minibatch: &[usize], activity: &mut Activity<f32>, sums: &mut [f64; 4]) {
+        let (n, batch) = (self.samples.len(), minibatch.len());
         let tops = [VISUAL, TACTILE].map(|m| activity.causes[m].len());
         for (s, &i) in minibatch.iter().enumerate() {
             for (m, top) in tops.into_iter().enumerate() {

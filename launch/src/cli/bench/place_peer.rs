@@ -3,7 +3,9 @@
 use super::place_recognition::Slice;
 use crate::cli::{CliError, Context};
 use rustix::time::{ClockId, clock_gettime};
-use saccade_engine::models::predictive_coding::{Activity, Network, Settled, TACTILE, VISUAL};
+use saccade_engine::models::predictive_coding::{
+    Activity, Network, Next, Settled, TACTILE, VISUAL,
+};
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
@@ -77,8 +79,17 @@ impl Learner for Ours {
         let (network, settled) = (&mut self.network, &mut self.settled);
         let (samples, steps) = (&mut self.samples, self.cause_steps);
         self.pool.install(|| {
-            for activity in samples {
-                settled.learn(network, activity, steps);
+            for i in 0..samples.len() {
+                let (before, rest) = samples.split_at_mut(i);
+                let Some((activity, after)) = rest.split_first_mut() else {
+                    continue;
+                };
+                // Turn by turn in the same order.
+                let next = after.first().or(before.first()).map(|next| Next {
+                    seen: &next.inputs[VISUAL],
+                    causes: &next.causes[VISUAL][0],
+                });
+                settled.learn(network, activity, steps, next);
             }
         });
         Ok(Took {
