@@ -11,8 +11,9 @@
 //! ```
 //!
 //! where the other pixels are those predicted below 0 or near it, and `d = e f'`. It is the
-//! published step; only the rounding differs. Where they move further than was thought,
-//! or most pixels are unsettled, as with weights just drawn, all weights are read.
+//! published step; only the rounding differs. How near is so chosen that what is read of
+//! unsettled pixels and, where causes move further than they may, of all of them is least.
+//! Where most pixels are unsettled, as with weights just drawn, all weights are read.
 //!
 //! What is missed at the end, the change of the weights by it, and what the next sample
 //! misses at its beginning are one pass over the weights, if the next sample is known.
@@ -32,6 +33,8 @@ use crate::simd::{add_scaled, gather_unsettled, multiply_vector};
 const CHUNK: usize = 256;
 /// Above this share of unsettled pixels reading all is as quick.
 const MOST_UNSETTLED: f64 = 0.7;
+/// Shares of the pixels predicted above 0 that may be unsettled, from many to few.
+const SHARES: [f64; 6] = [0.6, 0.3, 0.15, 0.08, 0.04, 0.01];
 
 /// What is known of the lowest visual layer.
 #[derive(Clone, Debug)]
@@ -44,8 +47,16 @@ pub struct Settled<R> {
     causes: Vec<R>,
     z: Vec<R>,
     gradient: Vec<R>,
+    /// How far causes may move from there until a pixel's sign changes, `[below]`.
+    reach: Vec<R>,
+    /// Working memory to sort it.
+    sorted: Vec<R>,
     /// How far causes may move from there.
     radius: f64,
+    /// Steps since then.
+    steps: u32,
+    /// How far they went in a step.
+    pace: f64,
     unsettled: Vec<u32>,
     /// Since then, and `G` times it.
     moved: Vec<R>,
@@ -87,7 +98,11 @@ impl<R: Multiply> Settled<R> {
             causes: zeros(here),
             z: zeros(below),
             gradient: zeros(here),
-            radius: 1e-2,
+            reach: zeros(below),
+            sorted: Vec::with_capacity(below),
+            radius: 0.0,
+            steps: 0,
+            pace: 1e-2,
             unsettled: Vec::with_capacity(below),
             moved: zeros(here),
             bent: zeros(here),
@@ -151,9 +166,6 @@ impl<R: Multiply> Settled<R> {
             }
             network.move_causes(Senses::Both, activity, [1.0; 3], |_| true);
         }
-        // Twice the way of this sample for the next one.
-        self.measure(activity);
-        self.radius = (2.0 * self.way()).max(1e-9);
         self.read[0] += below;
         self.read[1] += below * (steps as u64 + 1);
         self.learn_weights(network, activity, next);
@@ -218,14 +230,42 @@ impl<R: Multiply> Settled<R> {
         let errors = &activity.errors[VISUAL][0];
         errors.copy_potentials(&activity.inputs[VISUAL], &mut self.z);
         self.gradient.copy_from_slice(errors.gradient());
+        for ((reach, &z), &square) in self.reach.iter_mut().zip(&self.z).zip(&self.squares) {
+            // A little less, for the squares are rounded.
+            *reach = z / (R::of(1.001) * square.positive().sqrt() + R::of(1e-30));
+        }
+        self.radius = self.best_radius();
+        self.steps = 0;
         self.unsettled.clear();
         let radius = R::of(self.radius);
-        for (j, (&z, &square)) in self.z.iter().zip(&self.squares).enumerate() {
-            // A little more, for the squares are rounded.
-            if z <= R::of(1.001) * square.sqrt() * radius {
-                self.unsettled.push(j as u32);
+        let unsettled = self.reach.iter().enumerate().filter(|(_, r)| **r <= radius);
+        self.unsettled.extend(unsettled.map(|(j, _)| j as u32));
+    }
+
+    /// The radius for which the least is read in a step: the unsettled pixels, and all of
+    /// them each time the causes have moved so far.
+    fn best_radius(&mut self) -> f64 {
+        self.sorted.clear();
+        let above = self.reach.iter().filter(|r| **r > R::ZERO);
+        self.sorted.extend(above);
+        let order = |a: &R, b: &R| a.to_f64().total_cmp(&b.to_f64());
+        let (mut best, mut least) = (0.0, f64::INFINITY);
+        let mut rest = &mut self.sorted[..];
+        let above = rest.len() as f64;
+        for share in SHARES {
+            let n = (share * above) as usize;
+            if n >= rest.len() {
+                continue;
+            }
+            let (nearer, &mut reach, _) = rest.select_nth_unstable_by(n, order);
+            rest = nearer;
+            // What is not above 0 is read whatever the radius is.
+            let read = n as f64 / self.z.len() as f64 + self.pace / reach.to_f64();
+            if read < least {
+                (best, least) = (reach.to_f64(), read);
             }
         }
+        best
     }
 
     fn measure(&mut self, activity: &Activity<R>) {
@@ -240,16 +280,14 @@ impl<R: Multiply> Settled<R> {
         squares.sum::<f64>().sqrt()
     }
 
-    /// Whether what is known still holds; where the causes are too far, they may go further
-    /// from now on.
+    /// Whether what is known still holds after one more step.
     fn is_near(&mut self, activity: &Activity<R>) -> bool {
         self.measure(activity);
+        let way = self.way();
+        self.steps += 1;
+        self.pace = way / f64::from(self.steps);
         let few = self.unsettled.len() as f64 <= MOST_UNSETTLED * self.z.len() as f64;
-        let near = self.way() <= self.radius;
-        if !near {
-            self.radius *= 2.0;
-        }
-        near && few
+        way <= self.radius && few
     }
 
     /// What moves the causes, as it would be after reading all weights.
