@@ -22,6 +22,7 @@ pub mod launch;
 mod live;
 pub mod node;
 pub mod plot;
+mod plot_journey;
 mod priority;
 pub mod spinnaker;
 mod stop;

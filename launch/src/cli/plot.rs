@@ -27,6 +27,8 @@ enum Picture {
     Events(EventsArgs),
     /// Spikes of a population, from a recording.
     Raster(RasterArgs),
+    /// A journey out and home, from a recording: the way, the home vector, bump and memory.
+    Journey(super::plot_journey::JourneyArgs),
 }
 
 #[derive(Debug, clap::Args)]
@@ -79,6 +81,7 @@ pub fn run(args: PlotArgs) -> CliResult {
         Picture::Events(args) => {
             return super::events::draw(&args.files.input, args.topic.as_deref(), &args.files.out);
         }
+        Picture::Journey(args) => return super::plot_journey::run(&args),
         Picture::Raster(args) => {
             plots::save(&raster(&args)?, &args.files.out)?;
             args.files.out

@@ -252,6 +252,11 @@ impl Journeys {
         }
     }
 
+    /// The track that was kept last, or the one under way where none was.
+    pub fn last_track(&self) -> &Track {
+        self.tracks.last().unwrap_or(&self.current)
+    }
+
     fn finish(&mut self, journey: Journey) {
         let mut track = std::mem::take(&mut self.current);
         let alike = |t: &&Track| {
