@@ -227,11 +227,13 @@ pub fn weights(input: &[u8]) {
     }
 }
 
-/// A checkpoint of the training of the seed: one that is taken is that one.
+/// A checkpoint of the training of the seed: one that is taken is that one, however its
+/// header is laid out.
 pub fn checkpoint(input: &[u8]) {
     let (samples, config, training) = seeds::training();
     if let Ok(trainer) = Trainer::resume(&samples, &config, &training, 1, input) {
-        assert_eq!(trainer.checkpoint().expect("writes what it read"), input);
+        let written = trainer.checkpoint().expect("writes what it read");
+        assert!(seeds::checkpoint().contains(&written), "another checkpoint");
     }
 }
 
