@@ -58,6 +58,8 @@ pub mod teacher;
 pub mod trajectory_server;
 pub mod wander;
 pub mod whisk;
+#[cfg(feature = "zenoh")]
+pub mod zenoh;
 
 pub use host::{HostError, NodeSpec, Observer, ParameterChange, RunOptions, RunReport};
 pub use interface::{

@@ -30,7 +30,15 @@ struct Finding {
 /// # Errors
 /// Only when stdout cannot be written.
 pub fn run(args: DoctorArgs) -> CliResult {
-    let findings = [cpu(), vector_units(), ros(), gazebo(), gpu(), spinnaker()];
+    let findings = [
+        cpu(),
+        vector_units(),
+        ros(),
+        middlewares(),
+        gazebo(),
+        gpu(),
+        spinnaker(),
+    ];
     if args.json {
         print_json(&findings)?;
         return Ok(Exit::Success);
@@ -100,8 +108,26 @@ fn ros() -> Finding {
     Finding {
         what: "ROS 2",
         found,
-        used: false,
-        note: "launch files run in one process without it; this version has no network host yet",
+        used: cfg!(feature = "rcl"),
+        note: "launch files run without it, and nodes reach others by a middleware of our own; \
+               --ros rcl, in a program built for it, runs them on it",
+    }
+}
+
+fn middlewares() -> Finding {
+    let built = [
+        ("dds", cfg!(feature = "dds")),
+        ("zenoh", cfg!(feature = "zenoh")),
+        ("rcl", cfg!(feature = "rcl")),
+    ];
+    let built: Vec<_> = (built.iter().filter(|(_, there)| *there))
+        .map(|(name, _)| *name)
+        .collect();
+    Finding {
+        what: "middlewares",
+        found: (!built.is_empty()).then(|| built.join(", ")),
+        used: !built.is_empty(),
+        note: "what --ros takes in this program; zenoh and rcl are features of its build",
     }
 }
 

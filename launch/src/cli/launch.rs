@@ -115,7 +115,7 @@ impl LaunchArgs {
     fn own_processes(&self) -> Option<OwnProcesses> {
         #[cfg(feature = "dds")]
         if self.processes {
-            let by = self.ros.unwrap_or(super::live::Middleware::USUAL);
+            let by = self.ros.unwrap_or_else(super::live::Middleware::usual);
             let mut words = self.network.words(by);
             if let Some(pace) = self.pace {
                 words.extend(["--pace".to_owned(), pace.to_string()]);

@@ -12,14 +12,13 @@
 mod discovery;
 mod graph;
 mod middleware;
-mod names;
-mod options;
+pub(crate) mod names;
+pub(crate) mod options;
 mod participant;
 mod publisher;
 mod qos;
 mod raw;
 mod service;
-mod signal;
 mod subscriber;
 
 pub use discovery::DiscoveredTopic;

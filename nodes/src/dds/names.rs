@@ -72,7 +72,7 @@ pub fn ros_type(dds: &str) -> Option<String> {
 }
 
 /// Letters, digits and underscores, not beginning with a digit.
-pub(super) fn check_token(what: &'static str, name: &str, token: &str) -> Result<(), DdsError> {
+pub(crate) fn check_token(what: &'static str, name: &str, token: &str) -> Result<(), DdsError> {
     let why = match token.as_bytes() {
         [] => "a part of it is empty",
         [first, ..] if first.is_ascii_digit() => "a part of it begins with a digit",

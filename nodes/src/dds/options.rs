@@ -24,6 +24,16 @@ pub enum Distribution {
     Jazzy,
 }
 
+impl Distribution {
+    /// The one that `ROS_DISTRO` names.
+    pub(crate) fn named(name: &str) -> Self {
+        match name {
+            "humble" | "galactic" | "foxy" => Distribution::Humble,
+            _ => Distribution::Jazzy,
+        }
+    }
+}
+
 /// How the reply of a service says which request it answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mapping {
@@ -84,24 +94,14 @@ impl Options {
             check_token("node", node, node)?;
         }
         let variable = |name| variable(name).filter(|value| !value.is_empty());
-        let domain = match variable("ROS_DOMAIN_ID") {
-            None => 0,
-            Some(value) => u16::from_str(value.trim())
-                .ok()
-                .filter(|domain| *domain <= MAX_DOMAIN)
-                .ok_or(DdsError::Environment {
-                    name: "ROS_DOMAIN_ID",
-                    value,
-                    expected: "a number from 0 to 232",
-                })?,
-        };
+        let domain = domain(&variable)?;
         let reach = match wanted {
             Some(reach) => reach,
             None => reach(&variable)?,
         };
         let distribution = match (variable("ROS_DISTRO").as_deref(), reach) {
-            (Some("humble" | "galactic" | "foxy"), _) => Some(Distribution::Humble),
-            (Some(_), _) | (None, Reach::Localhost) => Some(Distribution::Jazzy),
+            (Some(name), _) => Some(Distribution::named(name)),
+            (None, Reach::Localhost) => Some(Distribution::Jazzy),
             (None, Reach::Network) => None,
         };
         let mapping = match variable("RMW_IMPLEMENTATION").as_deref() {
@@ -111,7 +111,7 @@ impl Options {
                 return Err(DdsError::Environment {
                     name: "RMW_IMPLEMENTATION",
                     value: value.to_owned(),
-                    expected: "rmw_fastrtps_cpp or rmw_cyclonedds_cpp",
+                    expected: "rmw_fastrtps_cpp or rmw_cyclonedds_cpp (for rmw_zenoh_cpp there is --ros zenoh, with the feature `zenoh`)",
                 });
             }
         };
@@ -124,6 +124,20 @@ impl Options {
             patience_ms: 10_000,
         })
     }
+}
+
+/// What `ROS_DOMAIN_ID` says; 0 where it says nothing.
+pub(crate) fn domain(variable: &impl Fn(&'static str) -> Option<String>) -> Result<u16, DdsError> {
+    let Some(value) = variable("ROS_DOMAIN_ID") else {
+        return Ok(0);
+    };
+    let domain = u16::from_str(value.trim()).ok();
+    let domain = domain.filter(|domain| *domain <= MAX_DOMAIN);
+    domain.ok_or(DdsError::Environment {
+        name: "ROS_DOMAIN_ID",
+        value,
+        expected: "a number from 0 to 232",
+    })
 }
 
 fn reach(variable: &impl Fn(&'static str) -> Option<String>) -> Result<Reach, DdsError> {

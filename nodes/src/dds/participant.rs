@@ -11,11 +11,11 @@ use rustdds::{
 use super::graph::{self, Announced, Announcement};
 use super::names::{dds_topic, dds_type, ros_type};
 use super::qos::{reader_policies, writer_policies};
-use super::signal::Signal;
 use super::{
     DdsError, DiscoveredTopic, Distribution, Options, Publisher, Reach, Subscriber, discovery,
 };
 use crate::Qos;
+use crate::ros::signal::Signal;
 
 /// A member of a domain, announced as one ROS 2 node, or as several.
 pub struct Participant {

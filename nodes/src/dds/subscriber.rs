@@ -8,7 +8,7 @@ use rustdds::no_key::SimpleDataReader;
 use rustdds::{GUID, SampleIdentity, Timestamp};
 
 use super::raw::{Adapter, Whole};
-use super::signal::{Bell, Signal};
+use crate::ros::signal::{Bell, Signal};
 
 /// A message that came.
 #[derive(Debug, Clone, PartialEq, Eq)]

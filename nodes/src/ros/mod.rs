@@ -1,8 +1,8 @@
 //! The nodes of a real-time run on ROS 2's network, whatever carries the bytes.
 //!
 //! A [`Middleware`] makes publishers, subscribers and the ends of services, by ROS's
-//! names and types, and carries messages as CDR bytes: [`crate::dds`], or rcl where ROS 2
-//! is installed. What is said with them is here, once: topics, services, and the three
+//! names and types, and carries messages as CDR bytes: [`crate::dds`], Zenoh, or rcl
+//! where ROS 2 is installed. What is said with them is here, once: topics, services, and the three
 //! services and two topics of an action.
 
 mod action_client;
@@ -10,6 +10,8 @@ mod action_server;
 mod host;
 mod replies;
 mod services;
+#[cfg(feature = "dds")]
+pub(crate) mod signal;
 
 pub use host::connect;
 #[cfg(all(test, feature = "dds"))]
@@ -52,6 +54,10 @@ pub enum NetworkError {
     #[cfg(feature = "rcl")]
     #[error(transparent)]
     Rcl(#[from] crate::rcl::RclError),
+    /// Zenoh.
+    #[cfg(feature = "zenoh")]
+    #[error(transparent)]
+    Zenoh(#[from] crate::zenoh::ZenohError),
     /// A request or reply that is none.
     #[error(transparent)]
     Cdr(#[from] saccade_msgs::cdr::CdrError),

@@ -16,18 +16,26 @@ use saccade_nodes::{Qos, Reliability};
 pub enum Middleware {
     /// DDS in pure Rust; nothing of ROS need be installed
     Dds,
+    /// Zenoh in pure Rust, as rmw_zenoh_cpp speaks it; nothing of ROS need be installed but
+    /// a router
+    Zenoh,
     /// The ROS 2 that is installed and sourced
     #[cfg(feature = "rcl")]
     Rcl,
 }
 
 impl Middleware {
-    /// What a program that was built for a ROS 2 uses, and one that was not.
-    #[cfg(feature = "rcl")]
-    pub const USUAL: Self = Self::Rcl;
-    /// What a program that was built for a ROS 2 uses, and one that was not.
-    #[cfg(not(feature = "rcl"))]
-    pub const USUAL: Self = Self::Dds;
+    /// What a program uses that was built for a ROS 2: that one. Else what
+    /// `RMW_IMPLEMENTATION` says, or DDS.
+    pub fn usual() -> Self {
+        #[cfg(feature = "rcl")]
+        return Self::Rcl;
+        #[cfg(not(feature = "rcl"))]
+        match std::env::var("RMW_IMPLEMENTATION").as_deref() {
+            Ok("rmw_zenoh_cpp") => Self::Zenoh,
+            _ => Self::Dds,
+        }
+    }
 }
 
 /// Whom a command talks to.
@@ -78,6 +86,22 @@ impl NetworkArgs {
                 let whom = Self::describe(&options);
                 Ok((saccade_nodes::dds::connect(options), whom))
             }
+            Middleware::Zenoh if self.network => Err(CliError::usage(
+                "--network is for --ros dds; Zenoh reaches what its router and \
+                 ZENOH_SESSION_CONFIG_URI say",
+            )),
+            #[cfg(feature = "zenoh")]
+            Middleware::Zenoh => {
+                let mut options = saccade_nodes::zenoh::Options::from_env()?;
+                options.domain = self.domain.unwrap_or(options.domain);
+                let whom = format!("domain {} over Zenoh", options.domain);
+                Ok((saccade_nodes::zenoh::connect(options), whom))
+            }
+            #[cfg(not(feature = "zenoh"))]
+            Middleware::Zenoh => Err(CliError::usage(
+                "this program was built without Zenoh: `cargo build --release --features zenoh` \
+                 builds it with it, and --ros dds needs no RMW_IMPLEMENTATION=rmw_zenoh_cpp",
+            )),
             #[cfg(feature = "rcl")]
             Middleware::Rcl if self.network => Err(CliError::usage(
                 "--network is for --ros dds; rcl reaches what ROS_LOCALHOST_ONLY and \

@@ -27,7 +27,8 @@ use std::path::PathBuf;
     --log-level LEVEL      debug, info (default), warn or error: on stderr and /rosout\n\n\
     Environment: ROS_DOMAIN_ID (0); ROS_LOCALHOST_ONLY and ROS_AUTOMATIC_DISCOVERY_RANGE (unlike \
     ROS 2, only this machine is reached unless they say otherwise); ROS_DISTRO (to whom the \
-    node is announced).\n\n\
+    node is announced); RMW_IMPLEMENTATION; with --ros zenoh ZENOH_SESSION_CONFIG_URI, \
+    ZENOH_CONFIG_OVERRIDE and ZENOH_ROUTER_CHECK_ATTEMPTS.\n\n\
     Examples:\n  \
     saccade node dvs_ingest --ros-args -r events:=/event_camera/events -p filters:=flip_x\n  \
     saccade node microsaccade --ros-args -r __ns:=/left -p period:=2.0"
@@ -35,9 +36,10 @@ use std::path::PathBuf;
 struct RunArgs {
     #[command(flatten)]
     network: NetworkArgs,
-    /// How other processes are reached
-    #[arg(long, value_enum, value_name = "MIDDLEWARE", default_value_t = Middleware::USUAL)]
-    ros: Middleware,
+    /// How other processes are reached [default: zenoh where RMW_IMPLEMENTATION is
+    /// rmw_zenoh_cpp; rcl in a program that was built for it; else dds]
+    #[arg(long, value_enum, value_name = "MIDDLEWARE")]
+    ros: Option<Middleware>,
     /// How fast the node's clock goes, from 0.001 to 1, for a simulated robot on a machine
     /// that is too slow for real time; the same for all its nodes
     #[arg(long, value_name = "FACTOR", default_value_t)]
@@ -73,7 +75,9 @@ pub fn run(words: &[String]) -> CliResult {
     let level = level.map_err(|e| CliError::usage(format!("--log-level: {e}")))?;
     let spec = node_spec(&action)?;
     args.scheduling.apply()?;
-    let (network, whom) = args.network.connection(args.ros)?;
+    let (network, whom) = args
+        .network
+        .connection(args.ros.unwrap_or_else(Middleware::usual))?;
     eprintln!("{}: {whom}", spec.full_name());
     let options = RunOptions {
         record: args.record,

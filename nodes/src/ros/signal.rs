@@ -5,9 +5,9 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::task::Wake;
 use std::time::{Duration, Instant};
 
-/// Set by DDS, waited for by us.
+/// Set by what receives, waited for by the run.
 #[derive(Default)]
-pub(super) struct Signal {
+pub(crate) struct Signal {
     set: Mutex<bool>,
     changed: Condvar,
 }
@@ -30,7 +30,7 @@ impl Signal {
 }
 
 /// One of those that ring the same [`Signal`].
-pub(super) struct Bell {
+pub(crate) struct Bell {
     rang: AtomicBool,
     signal: Arc<Signal>,
 }
