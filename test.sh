@@ -15,10 +15,14 @@ cargo clippy --release --workspace --all-targets -- -D warnings
 tests/peers/install_gz_transport.sh
 cargo clippy --release --workspace \
     --features saccade-launch/rcl-check,saccade-tests/rcl-check,saccade-nodes/gz-transport \
+    --features saccade-launch/zenoh \
     --all-targets -- -D warnings
-cargo test --release --workspace
+# With Zenoh, which the default build does without: it changes nothing else, and to build all
+# once more without it would take longer than it does.
+cargo test --release --workspace --features saccade-launch/zenoh
 # The bridge to Gazebo's own transport; as one workspace, so that no dependency is built anew.
-cargo test --release --workspace --features saccade-nodes/gz-transport --test gz_bridge
+cargo test --release --workspace \
+    --features saccade-launch/zenoh,saccade-nodes/gz-transport --test gz_bridge
 if [[ -n "${AMENT_PREFIX_PATH:-}" && -n "${ROS_DISTRO:-}" ]]; then
     cargo test --release --package saccade-tests --features rcl --test rcl
 else

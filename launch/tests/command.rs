@@ -137,6 +137,16 @@ fn arguments_and_nodes_can_be_looked_at() {
     assert!(status == 0 && stdout.contains("| `period` |"), "{stdout}");
 }
 
+/// In the default build, which `test.sh` tests with the feature.
+#[cfg(all(feature = "dds", not(feature = "zenoh")))]
+#[test]
+fn without_zenoh_the_feature_is_named() {
+    let args = ["node", "event_generator", "--ros", "zenoh"];
+    let (status, _, stderr, _) = run(&[], &args);
+    assert_eq!(status, 2, "{stderr}");
+    assert!(stderr.contains("--features zenoh"), "{stderr}");
+}
+
 #[test]
 fn json_is_one_document_and_nothing_else() {
     let file = [("a.launch.xml", HEAD)];

@@ -87,6 +87,20 @@ mod tests {
     }
 
     #[test]
+    fn random_bytes_are_refused_or_read_and_never_a_panic() {
+        let mut read = 0;
+        for _ in 0..10_000 {
+            let mut bytes = vec![0; rand::random_range(0..=2 * LENGTH)];
+            bytes.fill_with(rand::random);
+            if bytes.len() == LENGTH && rand::random() {
+                bytes[16] = SENDER as u8;
+            }
+            read += usize::from(decode(&bytes).is_ok());
+        }
+        assert!(read > 0);
+    }
+
+    #[test]
     fn what_is_none_says_what_it_is() {
         let good = encode_at(&Identity::default(), 0);
         for length in 0..=64 {

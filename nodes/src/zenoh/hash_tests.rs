@@ -76,6 +76,10 @@ const PUBLISHED: &[(&str, &str)] = &[
         "control_msgs/action/FollowJointTrajectory_GetResult",
         "e3ceb38e3e1867c8dc0f46014df26e90eb93422f27e9e97f936e07f94be4bc8b",
     ),
+    (
+        "control_msgs/action/FollowJointTrajectory_FeedbackMessage",
+        "80398fcb9674a79081a9906e2ccf0c804dd7cb15e22e362e606ee87186beab71",
+    ),
 ];
 
 #[test]

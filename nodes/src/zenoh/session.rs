@@ -249,3 +249,7 @@ fn look_for_router(session: &Session, attempts: u32) -> Result<(), ZenohError> {
         _ => Err(ZenohError::NoRouter { attempts }),
     }
 }
+
+#[cfg(test)]
+#[path = "session_tests.rs"]
+mod tests;

@@ -94,7 +94,8 @@ impl NetworkArgs {
             Middleware::Zenoh => {
                 let mut options = saccade_nodes::zenoh::Options::from_env()?;
                 options.domain = self.domain.unwrap_or(options.domain);
-                let whom = format!("domain {} over Zenoh", options.domain);
+                let domain = options.domain;
+                let whom = format!("domain {domain} over Zenoh; others are found by a router");
                 Ok((saccade_nodes::zenoh::connect(options), whom))
             }
             #[cfg(not(feature = "zenoh"))]
