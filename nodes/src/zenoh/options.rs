@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::ZenohError;
-use crate::dds::{DdsError, Distribution};
+use crate::dds::Distribution;
 use crate::ros::NetworkError;
 
 /// How a run joins.
@@ -36,7 +36,7 @@ impl Options {
 
     fn from_variables(variable: impl Fn(&str) -> Option<String>) -> Result<Self, NetworkError> {
         let variable = |name: &'static str| variable(name).filter(|value| !value.is_empty());
-        let domain = crate::dds::options::domain(&variable).map_err(DdsError::from)?;
+        let domain = crate::dds::options::domain(&variable)?;
         let distribution = variable("ROS_DISTRO");
         let distribution = distribution.as_deref().map(Distribution::named);
         let config = variable("ZENOH_SESSION_CONFIG_URI");
