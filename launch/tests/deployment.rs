@@ -560,3 +560,23 @@ fn foxglove(path: &Path) -> BTreeSet<String> {
     walk(&layout["configById"], &mut out);
     out
 }
+
+/// `ros2 launch PACKAGE FILE` looks for the file in all folders that the package installs, and
+/// refuses a name that it finds twice.
+#[test]
+fn no_two_launch_files_have_the_same_name() {
+    let mut names = BTreeSet::new();
+    let mut folders = vec![here().to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).expect("lists") {
+            let entry = entry.expect("lists");
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if entry.path().is_dir() {
+                folders.push(entry.path());
+            } else if name.contains(".launch.") {
+                assert!(names.insert(name.clone()), "{name} is there twice");
+            }
+        }
+    }
+    assert!(names.contains("grasp.launch.xml"), "{names:?}");
+}

@@ -90,12 +90,12 @@ impl Default for ExtendedParameters {
     fn default() -> Self {
         Self {
             memory_gain: 0.004,
-            tau_recall_steps: 15.0,
-            tau_heading_steps: 1.0,
-            tau_flow_steps: 30.0,
+            tau_recall_steps: 10.0,
+            tau_heading_steps: 2.0,
+            tau_flow_steps: 20.0,
             motor_gain_rad: 0.25,
-            weave_rad: 0.1,
-            weave_steps: 40.0,
+            weave_rad: 0.12,
+            weave_steps: 30.0,
         }
     }
 }
