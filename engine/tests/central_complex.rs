@@ -8,7 +8,9 @@ use npyz::npz::NpzArchive;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use saccade_engine::models::central_complex::body::Body;
-use saccade_engine::models::central_complex::statistics::{Experiment, Model, Summary, Trial};
+use saccade_engine::models::central_complex::statistics::{
+    Backend, Experiment, Model, Summary, Trial,
+};
 use saccade_engine::models::central_complex::{
     Extended, ExtendedParameters, Flight, Gaussian, NoiseLevels, NoiseSource, Parameters,
     PathIntegrator, Population, RateModel, Silent, Spiking, SpikingParameters, fly, outbound,
@@ -252,6 +254,7 @@ fn spiking_neurons_come_home_sideways_and_in_wind() {
 fn experiment(model: Model, noise: f64) -> Experiment {
     Experiment {
         model,
+        backend: Backend::Cpu,
         noise: NoiseLevels::uniform(noise),
         out_steps: 1500,
         home_steps: 1500,

@@ -332,6 +332,15 @@ fn path_integration_is_reported_with_pictures() {
     let out = saccade(folder.path(), &args(&short));
     let document: serde_json::Value = serde_json::from_slice(&out.stdout).expect("JSON");
     let row = &document["rows"][0];
+    let there = saccade(
+        folder.path(),
+        &args(&[&short[..], &["--backend", "spinnaker"]].concat()),
+    );
+    let there: serde_json::Value = serde_json::from_slice(&there.stdout).expect("JSON");
+    assert_eq!(there["backend"], "spinnaker");
+    for same in ["closest", "standard_error", "activity", "rate_hz"] {
+        assert_eq!(there["rows"][0][same], row[same], "{same} on the board");
+    }
     let number = |of: &serde_json::Value| of.as_f64().expect("a number");
     assert!(
         (10.0..50.0).contains(&number(&row["rate_hz"]["CPU4"])),

@@ -13,3 +13,4 @@
 //! learning by [`Classifier::observe`](crate::models::classifier::Classifier::observe).
 
 pub mod spinnaker_live;
+pub mod spinnaker_path;

@@ -50,6 +50,11 @@ pub use home_vector::HomeVector;
 pub use noise::{Gaussian, NoiseLevels, NoiseSource, Population, Silent};
 pub use rate::{Parameters, RateModel};
 pub use route::{Flight, Journey, RandomWalk, Step, fly, outbound};
+#[cfg(feature = "spinnaker")]
+pub(crate) use spiking::{
+    AxonSpikes, COMPASS_BUNDLES, Circuit, FLOW_BUNDLES, Readout, Senses, activity, cells,
+    skip_circuit, skip_senses,
+};
 pub use spiking::{EXCHANGE_MS, FULL_RATE_HZ, NEURONS, Spiking, SpikingParameters};
 pub use vector_memory::VectorMemory;
 

@@ -13,7 +13,11 @@ use super::noise::{Gaussian, NoiseLevels, Population};
 use super::rate::{Parameters, RateModel};
 use super::route::{Flight, Journey, RandomWalk, fly, outbound};
 use super::spiking::{Spiking, SpikingParameters};
+#[cfg(feature = "spinnaker")]
+use crate::backends::spinnaker_path::OnBoard;
 use crate::error::{Result, check, check_count};
+#[cfg(feature = "spinnaker")]
+use crate::spinnaker::emulator::{BoardSettings, Limits};
 
 /// Distance, in steps of length, that counts as home.
 pub const HOME_RANGE: f64 = 20.0;
@@ -44,11 +48,26 @@ impl Model {
     }
 }
 
+/// Where spiking models run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Backend {
+    /// In this process.
+    #[default]
+    Cpu,
+    /// On an emulated SpiNNaker board with the limits of a real one, in this process too; the
+    /// body and the board exchange datagrams. Other models do not ask where they run.
+    #[cfg(feature = "spinnaker")]
+    Spinnaker,
+}
+
 /// Routes to be flown.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Experiment {
     /// What steers.
     pub model: Model,
+    /// Where a spiking model runs.
+    pub backend: Backend,
     /// Noise of all populations.
     pub noise: NoiseLevels,
     /// Steps of a way out.
@@ -139,7 +158,14 @@ impl Experiment {
             }
             Model::Spiking | Model::SpikingHeading => {
                 let mut model = Spiking::new(&self.model.spiking(), rng(self.seed, route, 3))?;
-                fly(&mut model, &way, flight, &mut noise, &mut |m, _| watch(m))
+                match self.backend {
+                    Backend::Cpu => fly(&mut model, &way, flight, &mut noise, &mut |m, _| watch(m)),
+                    #[cfg(feature = "spinnaker")]
+                    Backend::Spinnaker => {
+                        let mut model = on_board(model, &noise)?;
+                        fly(&mut model, &way, flight, &mut noise, &mut |m, _| watch(m))
+                    }
+                }
             }
             Model::RandomWalk => {
                 let mut walk = RandomWalk::new(rng(self.seed, route, 2));
@@ -147,6 +173,17 @@ impl Experiment {
             }
         })
     }
+}
+
+/// The model on a board that draws the same noise.
+#[cfg(feature = "spinnaker")]
+fn on_board(model: Spiking, noise: &Gaussian) -> Result<OnBoard> {
+    let settings = BoardSettings {
+        limits: Some(Limits::REAL),
+        ..BoardSettings::default()
+    };
+    let board = OnBoard::new(model, noise.clone(), settings);
+    board.map_err(|error| crate::Error::Input(error.to_string()))
 }
 
 /// A generator for one purpose.

@@ -8,7 +8,7 @@
 
 /// What the memory held at a place, less what it holds at home, by memory neuron.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct VectorMemory(pub(super) [f64; 16]);
+pub struct VectorMemory(pub(crate) [f64; 16]);
 
 impl VectorMemory {
     /// Home: nothing is inhibited.

@@ -5,6 +5,7 @@
 //! stops. [`Board`] has no sockets and no clock; [`Emulator`] gives it both.
 
 mod board;
+pub(crate) mod central_complex;
 mod classifier;
 mod faults;
 mod gatherer;
@@ -21,6 +22,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 pub use board::{Board, BoardCounts, BoardSettings, Limits, Send};
+pub use central_complex::CentralComplexProgram;
 pub use classifier::{BEGIN, ClassifierProgram, END, populations as classifier_populations};
 pub use faults::{BadLine, FaultCounts, Faults};
 pub use gatherer::{FIFO, PACKET_KEYS};

@@ -5,7 +5,7 @@ use crate::cli::{CliError, CliResult, Exit, print_json, print_line, write_json};
 use crate::plots::{self, LineChart, Marker, Series};
 use indicatif::{ProgressBar, ProgressStyle};
 use saccade_engine::models::central_complex::statistics::{
-    Experiment, HOME_RANGE, Model, Summary, Trial,
+    Backend, Experiment, HOME_RANGE, Model, Summary, Trial,
 };
 use saccade_engine::models::central_complex::{EXCHANGE_MS, FULL_RATE_HZ, NoiseLevels, Population};
 use serde::Serialize;
@@ -30,11 +30,19 @@ published model, and where it breaks:
 The spiking model beside them, 50 s out and 150 s home, exchanging with its body every
 100 ms:
 
-  saccade eval path-integration --model published,extended,spiking --out-steps 500 --home-steps 1500")]
+  saccade eval path-integration --model published,extended,spiking --out-steps 500 --home-steps 1500
+
+The same neurons on an emulated SpiNNaker board, in this process, which exchanges datagrams
+with the body:
+
+  saccade eval path-integration --model spiking --backend spinnaker --out-steps 500 --home-steps 1500 --routes 20")]
 pub struct PathIntegrationArgs {
     /// What steers home.
     #[arg(long = "model", value_enum, value_delimiter = ',', default_values_t = [ModelArg::Published, ModelArg::Extended])]
     models: Vec<ModelArg>,
+    /// Where spiking models run.
+    #[arg(long, value_enum, default_value_t = BackendArg::Cpu)]
+    backend: BackendArg,
     /// Standard deviation of the noise of every cell's activity (which lies between 0 and 1);
     /// in the spiking model, of what drives it.
     #[arg(long, value_delimiter = ',', default_values_t = [0.1])]
@@ -64,6 +72,24 @@ pub struct PathIntegrationArgs {
     /// One JSON document on stdout.
     #[arg(long)]
     json: bool,
+}
+
+/// Where spiking models run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum BackendArg {
+    /// In this process.
+    Cpu,
+    /// On an emulated SpiNNaker board with a real one's limits, not held to its clock.
+    Spinnaker,
+}
+
+impl BackendArg {
+    fn backend(self) -> Backend {
+        match self {
+            Self::Cpu => Backend::Cpu,
+            Self::Spinnaker => Backend::Spinnaker,
+        }
+    }
 }
 
 /// What steers.
@@ -107,6 +133,8 @@ impl ModelArg {
 struct Document {
     seed: u64,
     routes: usize,
+    /// Where spiking models ran.
+    backend: Backend,
     /// Distance that counts as home, in steps of length.
     home_range: f64,
     rows: Vec<Row>,
@@ -159,6 +187,7 @@ pub fn run(args: &PathIntegrationArgs) -> CliResult {
     let document = Document {
         seed: args.seed,
         routes: args.routes,
+        backend: args.backend.backend(),
         home_range: HOME_RANGE,
         rows,
         wall_s: start.elapsed().as_secs_f64(),
@@ -233,6 +262,7 @@ fn experiments(args: &PathIntegrationArgs) -> Vec<(ModelArg, f64, f64, Experimen
                     for &model in &args.models {
                         let flown = Experiment {
                             model: model.model(),
+                            backend: args.backend.backend(),
                             noise: NoiseLevels::uniform(noise),
                             out_steps,
                             home_steps: args.home_steps.unwrap_or(out_steps),
@@ -253,8 +283,14 @@ fn experiments(args: &PathIntegrationArgs) -> Vec<(ModelArg, f64, f64, Experimen
 fn text(document: &Document) -> String {
     let mut lines = vec![
         format!(
-            "closest distance to home over {} random routes, in steps, ± standard error; seed {}, {:.1} s",
-            document.routes, document.seed, document.wall_s
+            "closest distance to home over {} random routes, in steps, ± standard error; seed {}, {:.1} s{}",
+            document.routes,
+            document.seed,
+            document.wall_s,
+            match document.backend {
+                Backend::Cpu => "",
+                Backend::Spinnaker => "; spiking models on an emulated SpiNNaker board",
+            }
         ),
         format!(
             "{:<12}{:>6}{:>8}{:>10}{:>7}{:>20}{:>10}{:>10}{:>12}{:>8}",

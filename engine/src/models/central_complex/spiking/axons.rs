@@ -14,22 +14,14 @@ pub(super) struct Axons<const N: usize> {
     rate: [f32; N],
     /// What `rate` has still to sum up to until the next spike of a bundle.
     left: [f32; N],
-    /// Traces of the spikes, in units of activity.
-    pub(super) trace: [f32; N],
-    keep: f32,
-    add: f32,
     rng: ChaCha8Rng,
 }
 
 impl<const N: usize> Axons<N> {
-    pub(super) fn new(synapse_ms: f32, mut rng: ChaCha8Rng) -> Self {
-        let keep = (-1.0 / synapse_ms).exp();
+    pub(super) fn new(mut rng: ChaCha8Rng) -> Self {
         Self {
             rate: [0.0; N],
             left: std::array::from_fn(|_| exponential(&mut rng)),
-            trace: [0.0; N],
-            keep,
-            add: (1.0 - keep) / full_rate(),
             rng,
         }
     }
@@ -47,16 +39,48 @@ impl<const N: usize> Axons<N> {
         }
     }
 
-    pub(super) fn tick(&mut self) {
-        for i in 0..N {
+    /// Spikes of each bundle in a tick.
+    pub(super) fn tick(&mut self) -> [f32; N] {
+        let mut spikes = [0.0; N];
+        for (i, spikes) in spikes.iter_mut().enumerate() {
             self.left[i] -= self.rate[i];
-            let mut spikes = 0.0;
             while self.left[i] < 0.0 {
-                spikes += 1.0;
+                *spikes += 1.0;
                 self.left[i] += exponential(&mut self.rng);
             }
-            let trace = self.keep * self.trace[i] + self.add * spikes;
-            self.trace[i] = trace.unless_below(f32::TINY);
+        }
+        spikes
+    }
+}
+
+/// The synapses on which the axons end.
+#[derive(Clone, Debug)]
+pub(super) struct Synapses<const N: usize> {
+    /// Traces of the spikes, in units of activity.
+    trace: [f32; N],
+    keep: f32,
+    add: f32,
+}
+
+impl<const N: usize> Synapses<N> {
+    pub(super) fn new(synapse_ms: f32) -> Self {
+        let keep = (-1.0 / synapse_ms).exp();
+        Self {
+            trace: [0.0; N],
+            keep,
+            add: (1.0 - keep) / full_rate(),
+        }
+    }
+
+    pub(super) fn trace(&self) -> &[f32; N] {
+        &self.trace
+    }
+
+    /// A tick in which so many spikes came through each bundle.
+    pub(super) fn tick(&mut self, spikes: &[f32; N]) {
+        for (trace, spikes) in self.trace.iter_mut().zip(spikes) {
+            let next = self.keep * *trace + self.add * spikes;
+            *trace = next.unless_below(f32::TINY);
         }
     }
 }
@@ -78,15 +102,14 @@ mod tests {
     /// Mean and variance of the number of spikes in 1 s are those of a Poisson process.
     #[test]
     fn spikes_are_poisson() {
-        let mut axons = Axons::<2>::new(1000.0, ChaCha8Rng::seed_from_u64(1));
+        let mut axons = Axons::<2>::new(ChaCha8Rng::seed_from_u64(1));
         axons.set([0.5, f64::NAN]);
         let counts: Vec<f64> = (0..400)
             .map(|_| {
-                axons.trace = [0.0; 2];
-                axons.keep = 1.0;
-                (0..1000).for_each(|_| axons.tick());
-                assert_eq!(axons.trace[1], 0.0);
-                f64::from(axons.trace[0] / axons.add)
+                let ticks = (0..1000).map(|_| axons.tick());
+                let sum = ticks.fold([0.0; 2], |sum, n| [sum[0] + n[0], sum[1] + n[1]]);
+                assert_eq!(sum[1], 0.0);
+                f64::from(sum[0])
             })
             .collect();
         let mean = counts.iter().sum::<f64>() / 400.0;

@@ -32,11 +32,11 @@
 //! before the threshold: a column that is well below it stays silent.
 
 mod axons;
+mod circuit;
 mod columns;
 mod memory;
+mod senses;
 mod travel;
-
-use std::f64::consts::TAU;
 
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
@@ -45,35 +45,22 @@ use serde::{Deserialize, Serialize};
 use super::PathIntegrator;
 use super::home_vector::HomeVector;
 use super::noise::{NoiseSource, Population};
-use super::rate::{flow, inhibition};
 use super::vector_memory::VectorMemory;
 use crate::error::{Result, check};
-use axons::Axons;
-use columns::{Columns, TimeConstants, at};
-use memory::MemorySynapses;
-use travel::TravelSynapses;
+use columns::COLUMNS;
+
+#[cfg(feature = "spinnaker")]
+pub(crate) use circuit::skip as skip_circuit;
+pub(crate) use circuit::{Circuit, activity, place};
+pub(crate) use senses::Senses;
+#[cfg(feature = "spinnaker")]
+pub(crate) use senses::{AxonSpikes, COMPASS_BUNDLES, FLOW_BUNDLES, skip as skip_senses};
 
 pub use columns::{FULL_RATE_HZ, NEURONS};
 
 /// Biological time of an exchange with the body, in ms; a tick of the neurons takes 1 ms.
 pub const EXCHANGE_MS: u32 = 100;
 
-/// By how much the compass's axons fire more, in units of activity, where the agent looks,
-/// and less behind it. With the rate model's narrow response the bump of so few columns
-/// sticks to them: 8 degrees off between two of them, against less than one.
-const COMPASS_SWING: f64 = 0.4;
-/// Weights of the compass on the heading neurons, and of their inhibition of each other.
-const COMPASS: f32 = 1.25 * 0.667;
-const INHIBITION: f32 = 1.25 * 0.333;
-/// Weight of what says where it goes on the ring of the direction of travel, and how much
-/// of it there is where nothing moves.
-const TRAVEL: f32 = 1.7;
-const TRAVEL_AT_REST: f32 = 1.2;
-/// Gain of the pontine neurons.
-const PONTINE: f32 = 1.25;
-/// Gain of the steering neurons, and what they get where nothing inhibits them.
-const STEERING: f32 = 3.5;
-const STEERING_AT_REST: f32 = 0.75;
 /// First harmonic of the memory for one step of length, as a multiple of the memory's
 /// gain: eight neurons of a ring, 6 spikes in an exchange at full flow, times the amplitude of
 /// TB1's bump, halved (0.63 without noise, 5 % less at noise 0.1).
@@ -127,25 +114,34 @@ impl SpikingParameters {
     }
 }
 
+/// What activities mean to the body.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Readout {
+    motor_gain_rad: f64,
+    memory_gain: f64,
+}
+
+impl Readout {
+    /// The turn in rad that the activities of the 16 cells of CPU1 stand for.
+    pub(crate) fn turn(&self, cpu1: &[f64]) -> f64 {
+        let (first, second) = cpu1.split_at(cpu1.len() / 2);
+        self.motor_gain_rad * (first.iter().sum::<f64>() - second.iter().sum::<f64>())
+    }
+
+    /// Home as the weights of the memory hold it.
+    pub(crate) fn home_vector(&self, memory: &[f64; 16]) -> HomeVector {
+        HomeVector::read(memory, 1.0 / (UNIT_PER_LENGTH * self.memory_gain))
+    }
+}
+
 /// The model, see the module docs of `spiking`.
 #[derive(Clone, Debug)]
 pub struct Spiking {
-    motor_gain_rad: f64,
-    memory_gain: f64,
-    by_travel: bool,
-    /// `W`, times its weight.
-    inhibition: [[f32; 8]; 8],
-    compass: Axons<16>,
-    flow: Axons<4>,
-    columns: Columns,
-    memory: MemorySynapses,
-    travel: TravelSynapses,
-    /// What inhibits the memory neurons where it goes to a place.
-    goal: [f32; 16],
-    /// Noise of each column in this exchange.
-    noise: [f32; columns::COLUMNS],
+    readout: Readout,
+    senses: Senses,
+    circuit: Circuit,
     /// Activity of each column in the last exchange.
-    activity: [f64; columns::COLUMNS],
+    activity: [f64; COLUMNS],
 }
 
 impl Spiking {
@@ -156,139 +152,53 @@ impl Spiking {
     /// [`crate::Error::Parameter`] where a parameter is out of range.
     pub fn new(parameters: &SpikingParameters, mut rng: ChaCha8Rng) -> Result<Self> {
         parameters.validate()?;
-        let synapse_ms = parameters.tau_synapse_ms as f32;
-        let time = TimeConstants {
-            membrane_ms: parameters.tau_membrane_ms as f32,
-            synapse_ms,
-            recall_ms: parameters.tau_recall_ms as f32,
-        };
-        let columns = Columns::new(&time, || rng.random());
+        let circuit = Circuit::new(parameters, || rng.random());
+        let compass = split(&mut rng);
         Ok(Self {
-            motor_gain_rad: parameters.motor_gain_rad,
-            memory_gain: parameters.memory_gain,
-            by_travel: parameters.by_travel,
-            inhibition: inhibition().map(|row| row.map(|w| INHIBITION * w as f32)),
-            compass: Axons::new(synapse_ms, split(&mut rng)),
-            flow: Axons::new(synapse_ms, split(&mut rng)),
-            columns,
-            memory: MemorySynapses::new(parameters.memory_gain as f32),
-            travel: TravelSynapses::new(),
-            goal: [0.0; 16],
-            noise: [0.0; columns::COLUMNS],
-            activity: [0.0; columns::COLUMNS],
+            readout: Readout {
+                motor_gain_rad: parameters.motor_gain_rad,
+                memory_gain: parameters.memory_gain,
+            },
+            senses: Senses::new(compass, split(&mut rng)),
+            circuit,
+            activity: [0.0; COLUMNS],
         })
     }
 
     /// The weights of the memory: mean over the neurons of each CPU4 column, 0 to 1.
     pub fn memory(&self) -> [f64; 16] {
-        self.memory.mean()
+        self.circuit.memory()
     }
 
-    fn sense<N: NoiseSource>(&mut self, heading_rad: f64, velocity: [f64; 2], noise: &mut N) {
-        let mut draws = [0.0; 16];
-        noise.draw(Population::Tl, &mut draws);
-        let seen = |i: usize| {
-            let aside_rad = heading_rad - TAU * (i % 8) as f64 / 8.0;
-            0.5 + COMPASS_SWING * aside_rad.cos()
-        };
-        self.compass
-            .set(std::array::from_fn(|i| seen(i) + draws[i]));
-        noise.draw(Population::Tn1, &mut draws[2..4]);
-        noise.draw(Population::Tn2, &mut draws[..2]);
-        let [right, left] = flow(heading_rad, velocity);
-        let flow = [right, left, -right, -left];
-        self.flow.set(std::array::from_fn(|i| flow[i] + draws[i]));
+    /// What the body has of it where the neurons are elsewhere.
+    #[cfg(feature = "spinnaker")]
+    pub(crate) fn into_body(self) -> (Senses, Readout) {
+        (self.senses, self.readout)
     }
 
-    fn draw_noise<N: NoiseSource>(&mut self, noise: &mut N) {
-        let mut draws = [0.0; 16];
-        for (population, first, cells) in [
-            (Population::Cl1, at::CL1, 16),
-            (Population::Tb1, at::TB1, 8),
-            (Population::Cpu4, at::CPU4, 16),
-            (Population::Cpu4, at::PFN, 16),
-            (Population::Tb1, at::TRAVEL, 8),
-            (Population::Pontine, at::PONTINE, 16),
-            (Population::Cpu1, at::CPU1, 16),
-        ] {
-            noise.draw(population, &mut draws[..cells]);
-            let to = &mut self.noise[first..first + cells];
-            for (to, draw) in to.iter_mut().zip(draws) {
-                *to = draw as f32;
-            }
-        }
+    /// The neurons, where the body is elsewhere.
+    #[cfg(feature = "spinnaker")]
+    pub(crate) fn into_circuit(self) -> Circuit {
+        self.circuit
     }
 
-    /// A millisecond.
-    fn tick(&mut self) {
-        self.compass.tick();
-        self.flow.tick();
-        let drive = self.columns.trace[at::DRIVE];
-        let mut input = self.noise;
-        self.drive_heading(&mut input);
-        let heading: [f32; 8] = std::array::from_fn(|j| self.columns.trace[at::TB1 + j]);
-        self.drive_travel(&mut input, &heading);
-        self.drive_steering(&mut input);
-        input[at::DRIVE] += 1.0;
-        for (i, inhibited) in self.goal.iter().enumerate() {
-            input[at::CPU4 + i] -= drive * inhibited;
+    /// [`PathIntegrator::step`]; `watch` is shown the circuit after every tick.
+    pub(crate) fn step_watched<N: NoiseSource>(
+        &mut self,
+        heading_rad: f64,
+        velocity: [f64; 2],
+        noise: &mut N,
+        mut watch: impl FnMut(&Circuit),
+    ) -> f64 {
+        self.senses.see(heading_rad, velocity, noise);
+        self.circuit.begin(noise);
+        for _ in 0..EXCHANGE_MS {
+            let spikes = self.senses.tick();
+            self.circuit.tick(&spikes);
+            watch(&self.circuit);
         }
-        self.columns.tick(&input, self.memory.weights(), drive);
-        let mut all = [0.0; 2];
-        for (neuron, fired) in self.columns.fired.iter().enumerate() {
-            let flow = [0, 1].map(|side| fired[at::TN2 + side] - fired[at::TN1 + side]);
-            all = [all[0] + flow[0], all[1] + flow[1]];
-            self.memory.learn(neuron, flow, &heading);
-        }
-        self.travel.tick(all);
-    }
-
-    fn drive_heading(&self, input: &mut [f32; columns::COLUMNS]) {
-        let trace = &self.columns.trace;
-        for i in 0..16 {
-            input[at::TL + i] += self.compass.trace[i];
-            input[at::CL1 + i] += 0.65 - 0.6 * trace[at::TL + i];
-        }
-        for i in 0..4 {
-            input[at::TN2 + i] += self.flow.trace[i];
-        }
-        let mut inhibited = [0.0; 8];
-        for (k, row) in self.inhibition.iter().enumerate() {
-            for (sum, w) in inhibited.iter_mut().zip(row) {
-                *sum += w * trace[at::TB1 + k];
-            }
-        }
-        for j in 0..8 {
-            let seen = trace[at::CL1 + j] + trace[at::CL1 + 8 + j];
-            input[at::TB1 + j] += 0.5 + COMPASS * seen - inhibited[j];
-        }
-    }
-
-    fn drive_travel(&self, input: &mut [f32; columns::COLUMNS], heading: &[f32; 8]) {
-        let pfn = &self.columns.trace[at::PFN..at::TRAVEL];
-        for (i, u) in self.travel.drive(heading).iter().enumerate() {
-            input[at::PFN + i] += u;
-        }
-        for j in 0..8 {
-            let goes = pfn[(j + 7) % 8] + pfn[8 + (j + 1) % 8];
-            input[at::TRAVEL + j] += 0.4 - TRAVEL * (goes - TRAVEL_AT_REST);
-        }
-    }
-
-    fn drive_steering(&self, input: &mut [f32; columns::COLUMNS]) {
-        let trace = &self.columns.trace;
-        let ring = if self.by_travel { at::TRAVEL } else { at::TB1 };
-        let (memory, pontine) = (&trace[at::CPU4..], &trace[at::PONTINE..]);
-        for i in 0..16 {
-            input[at::PONTINE + i] += 0.5 + PONTINE * (memory[i] - 0.5);
-        }
-        for i in 0..8 {
-            let left = memory[8 + (i + 7) % 8] - pontine[8 + (i + 3) % 8];
-            let right = memory[(i + 1) % 8] - pontine[(i + 5) % 8];
-            let rest = STEERING_AT_REST - STEERING * trace[ring + i];
-            input[at::CPU1 + i] += rest + 0.5 * STEERING * left;
-            input[at::CPU1 + 8 + i] += rest + 0.5 * STEERING * right;
-        }
+        self.activity = self.circuit.counts().map(activity);
+        self.readout.turn(self.activity(Population::Cpu1))
     }
 }
 
@@ -296,20 +206,11 @@ impl PathIntegrator for Spiking {
     /// An exchange with the body. What is not a number in heading or velocity is silence
     /// of the neurons that see it.
     fn step<N: NoiseSource>(&mut self, heading_rad: f64, velocity: [f64; 2], noise: &mut N) -> f64 {
-        self.sense(heading_rad, velocity, noise);
-        self.draw_noise(noise);
-        self.columns.count = [0.0; columns::COLUMNS];
-        for _ in 0..EXCHANGE_MS {
-            self.tick();
-        }
-        let full = FULL_RATE_HZ * f64::from(EXCHANGE_MS) * 1e-3 * NEURONS as f64;
-        self.activity = self.columns.count.map(|n| f64::from(n) / full);
-        let side = |first: usize| self.activity[first..first + 8].iter().sum::<f64>();
-        self.motor_gain_rad * (side(at::CPU1) - side(at::CPU1 + 8))
+        self.step_watched(heading_rad, velocity, noise, |_| {})
     }
 
     fn home_vector(&self) -> HomeVector {
-        HomeVector::read(&self.memory(), 1.0 / (UNIT_PER_LENGTH * self.memory_gain))
+        self.readout.home_vector(&self.memory())
     }
 
     fn remember(&self) -> VectorMemory {
@@ -317,22 +218,19 @@ impl PathIntegrator for Spiking {
     }
 
     fn go_to(&mut self, place: VectorMemory) {
-        self.goal = place.0.map(|v| v as f32);
+        self.circuit.goal = place.0.map(|v| v as f32);
     }
 
     fn activity(&self, population: Population) -> &[f64] {
-        let (first, cells) = match population {
-            Population::Tl => (at::TL, 16),
-            Population::Cl1 => (at::CL1, 16),
-            Population::Tb1 => (at::TB1, 8),
-            Population::Tn1 => (at::TN1, 2),
-            Population::Tn2 => (at::TN2, 2),
-            Population::Cpu4 => (at::CPU4, 16),
-            Population::Pontine => (at::PONTINE, 16),
-            Population::Cpu1 => (at::CPU1, 16),
-        };
+        let (first, cells) = place(population);
         &self.activity[first..first + cells]
     }
+}
+
+/// Cells of a population.
+#[cfg(feature = "spinnaker")]
+pub(crate) fn cells(population: Population) -> usize {
+    place(population).1
 }
 
 /// A generator of its own for each kind of axon, so that neither's spikes depend on how
@@ -346,6 +244,7 @@ mod tests {
     use super::super::noise::Silent;
     use super::*;
     use rand::SeedableRng;
+    use std::f64::consts::TAU;
 
     fn model(seed: u64) -> Spiking {
         let rng = ChaCha8Rng::seed_from_u64(seed);
