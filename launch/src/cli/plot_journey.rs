@@ -165,7 +165,8 @@ mod tests {
             let at_ns = second * 1_000_000_000;
             let mut truth = Odometry::default();
             truth.pose.pose.position.x = (second % 10) as f64;
-            bag.write("/ground_truth/odom", at_ns, &truth).expect("writes");
+            bag.write("/ground_truth/odom", at_ns, &truth)
+                .expect("writes");
             let mut home = PoseWithCovarianceStamped::default();
             home.pose.pose.position.y = (second % 10) as f64 + 0.5;
             home.pose.covariance[7] = 4.0;
