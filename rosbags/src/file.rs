@@ -80,7 +80,7 @@ impl PartFile {
     }
 
     /// Where it is until it is complete, for a writer that opens it itself.
-    pub fn path(&self) -> &Path {
+    pub fn part(&self) -> &Path {
         &self.part
     }
 

@@ -43,7 +43,7 @@ impl Hdf5Sink {
     pub fn create(path: &Path, options: &WriteOptions) -> Result<Self> {
         let io = |e| BagError::io(path, "create", e);
         let part = PartFile::create(path).map_err(io)?;
-        let file = arrays(part.path(), options).map_err(|e| io(as_io(e)))?;
+        let file = arrays(part.part(), options).map_err(|e| io(as_io(e)))?;
         let array = |name: &str, record: usize| {
             let dataset = file.dataset(name).map_err(|e| io(as_io(e)))?;
             Ok(Array {
