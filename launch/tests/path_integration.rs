@@ -53,3 +53,22 @@ fn a_journey_comes_home_and_replays() {
     assert_eq!(replay["different"], serde_json::json!({}), "{replay}");
     assert!(replay["equal"]["/cmd_vel"].as_u64() > Some(100), "{replay}");
 }
+
+/// A flyer, which the wind carries along whatever its heading is, comes home over a short way.
+#[test]
+fn a_flyer_comes_home() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let words = [
+        "launch/path_integration.launch.xml",
+        "robot:=flyer",
+        "trials:=1",
+        "seed:=1",
+        "length:=8",
+        "record:=false",
+    ];
+    let run = document(&words, folder.path());
+    let journey = &run["journeys"][0];
+    assert_eq!(journey["outcome"], "home", "{journey}");
+    let missed_m = journey["end_distance_m"].as_f64().expect("a distance");
+    assert!(missed_m < 0.9, "{journey}");
+}

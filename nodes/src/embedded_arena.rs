@@ -16,7 +16,7 @@ use saccade_msgs::saccade_msgs::randomise;
 use saccade_msgs::sensor_msgs::{Imu, LaserScan};
 use saccade_msgs::std_msgs::Bool;
 use saccade_worlds::arena::{
-    Arena, Command, CompassErrors, Disturbances, Place, SCAN_NEAREST_M, SCAN_RANGE_M,
+    Arena, Body, Command, CompassErrors, Disturbances, Place, SCAN_NEAREST_M, SCAN_RANGE_M,
 };
 use std::path::Path;
 
@@ -57,7 +57,7 @@ pub static INTERFACE: Interface = Interface {
         Endpoint::new(
             "odom",
             "nav_msgs/msg/Odometry",
-            "What the wheels did, at 50 Hz: slip and wind are not in it.",
+            "What the wheels did (a flyer: its thrust in still air), at 50 Hz: slip and wind are not in it.",
         )
         .qos(Qos::SENSOR),
         Endpoint::new(
@@ -78,7 +78,7 @@ pub static INTERFACE: Interface = Interface {
         Endpoint::new(
             "cmd_vel",
             "geometry_msgs/msg/Twist",
-            "Where to drive; a command holds for 0.5 s.",
+            "Where to drive, or a flyer's thrust as its velocity in still air; a command holds for 0.5 s.",
         ),
         Endpoint::new("e_stop", "std_msgs/msg/Bool", "True stops the wheels.").qos(Qos::LATCHED),
     ],
@@ -90,6 +90,11 @@ pub static INTERFACE: Interface = Interface {
     )],
     parameters: &[
         ParameterDecl::text("world", "worlds/arena.sdf", "World file (SDF)."),
+        ParameterDecl::text(
+            "robot",
+            "wheels",
+            "What carries the base: wheels, or flyer, for worlds/arena_flyer.sdf.",
+        ),
         ParameterDecl::integer(
             "seed",
             1,
@@ -192,6 +197,7 @@ pub fn create(parameters: &Parameters) -> Result<Box<dyn Node>, NodeError> {
     let arena = Arena::load(
         Path::new(path),
         parameters.integer("seed") as u64,
+        body(parameters)?,
         disturbances,
         compass,
         parameters.integer("obstacles") as usize,
@@ -213,6 +219,17 @@ pub fn create(parameters: &Parameters) -> Result<Box<dyn Node>, NodeError> {
         refused: 0,
         broken: None,
     }))
+}
+
+fn body(parameters: &Parameters) -> Result<Body, NodeError> {
+    match parameters.text("robot") {
+        "wheels" => Ok(Body::Wheels),
+        "flyer" => Ok(Body::Flyer),
+        other => Err(NodeError::Configuration {
+            node: "embedded_arena",
+            reason: format!("robot is \"{other}\"; there are wheels and flyer"),
+        }),
+    }
 }
 
 struct EmbeddedArena {
@@ -275,8 +292,7 @@ impl EmbeddedArena {
         imu.linear_acceleration_covariance[0] = -1.0;
         ctx.publish("compass", imu);
         let base = self.arena.base();
-        let [forward, turn] = base.wheel_velocity();
-        let mut odom = odometry(base.odometer(), [forward, 0.0, turn]);
+        let mut odom = odometry(base.odometer(), base.odometer_velocity());
         odom.header.stamp = stamp;
         odom.header.frame_id = "odom".into();
         ctx.publish("odom", odom);
@@ -326,13 +342,18 @@ impl EmbeddedArena {
 
     fn drive(&mut self, twist: &Twist, now_ns: i64) {
         let (forward_mps, turn_radps) = (twist.linear.x, twist.angular.z);
-        if !(forward_mps.is_finite() && turn_radps.is_finite()) {
+        let left_mps = twist.linear.y;
+        if ![forward_mps, left_mps, turn_radps]
+            .iter()
+            .all(|v| v.is_finite())
+        {
             self.refused += 1;
             self.command = None;
             return;
         }
         let command = Command {
             forward_mps,
+            left_mps,
             turn_radps,
         };
         self.command = Some((now_ns, command));

@@ -14,6 +14,8 @@ use saccade_msgs::saccade_msgs::return_home;
 const APPROACH_S: f64 = 1.5;
 /// Turn by an angle aside of home, near it, 1/s.
 const APPROACH_GAIN: f64 = 2.0;
+/// A holonomic robot for which home lies further aside than this goes away from it.
+const AWAY_RAD: f64 = 2.4;
 
 /// A goal under way.
 pub(super) struct Goal {
@@ -90,7 +92,10 @@ impl PathIntegration {
         };
         let aside_rad = wrap(goal_m[1].atan2(goal_m[0]) - towards_rad);
         let near = distance_m < s.approach_m;
-        let turn_radps = if near {
+        // Nothing turns the body of a robot that goes any way: once it goes straight away from
+        // home, where the cells pull alike from both sides, it would go on.
+        let away = s.holonomic && aside_rad.abs() > AWAY_RAD;
+        let turn_radps = if near || away {
             APPROACH_GAIN * aside_rad
         } else {
             turn_rad / dt_s

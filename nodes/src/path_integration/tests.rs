@@ -246,6 +246,21 @@ fn every_kind_of_robot_comes_home() {
     }
 }
 
+/// Straight away from home the cells pull alike from both sides: a robot that goes any way
+/// turns by its home vector.
+#[test]
+fn a_holonomic_robot_does_not_go_on_away_from_home() {
+    let mut rig = Rig::homing(&[("drive", "holonomic")]);
+    rig.run(2.5);
+    let turned_m = rig.distance_m();
+    rig.run(1.0);
+    assert!(
+        rig.distance_m() < turned_m - 0.2,
+        "{turned_m} m, then {} m",
+        rig.distance_m()
+    );
+}
+
 #[test]
 fn words_that_are_none_are_refused() {
     for (set, part) in [

@@ -1,4 +1,4 @@
-//! A base on two wheels that slip, in the wind.
+//! A base on two wheels that slip, or one that flies, in the wind.
 
 use super::noise::Wander;
 use super::{SCAN_NEAREST_M, SCAN_RANGE_M};
@@ -11,6 +11,10 @@ const TRACK_M: f64 = 0.3;
 const RADIUS_M: f64 = 0.2;
 /// Time in which the wheels follow what is commanded, s.
 const LAG_S: f64 = 0.1;
+/// Time in which drag brings a flyer to the velocity of its air, s.
+const DRAG_S: f64 = 0.5;
+/// The fastest that a flyer goes through still air along each of its axes, m/s.
+const FLIGHT_MPS: f64 = 1.5;
 /// The fastest that a wheel turns, m/s at its rim.
 const WHEEL_MPS: f64 = 1.5;
 /// Obstacles keep so far from the origin, m.
@@ -23,8 +27,22 @@ const SPREAD_M: f64 = 12.0;
 pub struct Command {
     /// Forward, m/s.
     pub forward_mps: f64,
+    /// To the left, m/s; wheels cannot.
+    pub left_mps: f64,
     /// To the left, rad/s.
     pub turn_radps: f64,
+}
+
+/// What carries the base.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Body {
+    /// Two wheels that slip; the wind adds its velocity to theirs.
+    #[default]
+    Wheels,
+    /// Thrust in the plane at a height that is held. Drag is linear: over the ground
+    /// `dv/dt = (u + w - v) / tau`, with u what is commanded (the thrust that keeps this
+    /// velocity in still air), w the air's velocity and tau = 0.5 s.
+    Flyer,
 }
 
 /// What keeps the base from going where its wheels push it.
@@ -87,11 +105,16 @@ impl Obstacle {
 /// The base.
 #[derive(Debug, Clone)]
 pub struct Base {
+    body: Body,
     disturbances: Disturbances,
     place: Place,
     odometer: Place,
     /// Speeds of the wheels' rims, left and right, m/s.
     wheels_mps: [f64; 2],
+    /// Of a flyer: forward, left (m/s), turning (rad/s), as they would be in still air.
+    flight: [f64; 3],
+    /// Of a flyer over the ground, in the world's axes, m/s.
+    drift_mps: [f64; 2],
     /// Over the ground: forward, left (m/s), turning (rad/s).
     velocity: [f64; 3],
     slip: [Wander; 2],
@@ -105,13 +128,16 @@ pub struct Base {
 
 impl Base {
     /// At the origin.
-    pub fn new(disturbances: Disturbances) -> Self {
+    pub fn new(body: Body, disturbances: Disturbances) -> Self {
         let d = &disturbances;
         Base {
+            body,
             disturbances,
             place: Place::default(),
             odometer: Place::default(),
             wheels_mps: [0.0; 2],
+            flight: [0.0; 3],
+            drift_mps: [0.0; 2],
             velocity: [0.0; 3],
             slip: [Wander::new(d.slip_deviation, d.slip_time_s); 2],
             wind_mps: [0.0; 2],
@@ -125,7 +151,7 @@ impl Base {
     pub(super) fn reset(&mut self, yaw_rad: f64, obstacles: Vec<Obstacle>, rng: &mut ChaCha8Rng) {
         let (s, c) = rng.random_range(0.0..std::f64::consts::TAU).sin_cos();
         let wind_mps = self.disturbances.wind_mps;
-        *self = Base::new(self.disturbances);
+        *self = Base::new(self.body, self.disturbances);
         self.place.yaw_rad = yaw_rad;
         self.wind_mps = [wind_mps * c, wind_mps * s];
         self.obstacles = obstacles;
@@ -138,6 +164,15 @@ impl Base {
         for wander in self.slip.iter_mut().chain(&mut self.gust) {
             wander.step(dt_s, rng);
         }
+        let wind = [0, 1].map(|k| self.wind_mps[k] + self.gust[k].value());
+        match self.body {
+            Body::Wheels => self.roll(dt_s, command, wind),
+            Body::Flyer => self.fly(dt_s, command, wind),
+        }
+        self.move_on(dt_s);
+    }
+
+    fn roll(&mut self, dt_s: f64, command: Command, wind: [f64; 2]) {
         let half = 0.5 * TRACK_M * command.turn_radps;
         let wanted = [command.forward_mps - half, command.forward_mps + half];
         let follow = 1.0 - (-dt_s / LAG_S).exp();
@@ -151,11 +186,28 @@ impl Base {
             self.wheels_mps[k] * (1.0 - slip)
         };
         self.velocity = motion([slipped(0), slipped(1)]);
-        let wind = [0, 1].map(|k| self.wind_mps[k] + self.gust[k].value());
         let (s, c) = self.place.yaw_rad.sin_cos();
         self.velocity[0] += c * wind[0] + s * wind[1];
         self.velocity[1] += c * wind[1] - s * wind[0];
-        self.move_on(dt_s);
+    }
+
+    /// The equation of [`Body::Flyer`], solved for a step in which thrust and air stay.
+    fn fly(&mut self, dt_s: f64, command: Command, wind: [f64; 2]) {
+        let drag = 1.0 - (-dt_s / DRAG_S).exp();
+        let turn = 1.0 - (-dt_s / LAG_S).exp();
+        let thrust = [command.forward_mps, command.left_mps];
+        let thrust = thrust.map(|u| u.clamp(-FLIGHT_MPS, FLIGHT_MPS));
+        self.flight[0] += drag * (thrust[0] - self.flight[0]);
+        self.flight[1] += drag * (thrust[1] - self.flight[1]);
+        self.flight[2] += turn * (command.turn_radps - self.flight[2]);
+        self.odometer.go(self.flight, dt_s);
+        let (s, c) = self.place.yaw_rad.sin_cos();
+        let pushed = [c * thrust[0] - s * thrust[1], s * thrust[0] + c * thrust[1]];
+        for (k, drift) in self.drift_mps.iter_mut().enumerate() {
+            *drift += drag * (pushed[k] + wind[k] - *drift);
+        }
+        let [x, y] = self.drift_mps;
+        self.velocity = [c * x + s * y, c * y - s * x, self.flight[2]];
     }
 
     /// Goes on, but not into an obstacle.
@@ -172,6 +224,7 @@ impl Base {
         if touches {
             next.at_m = self.place.at_m;
             (self.velocity[0], self.velocity[1]) = (0.0, 0.0);
+            self.drift_mps = [0.0; 2];
             self.bumps += u64::from(!self.touching);
         }
         self.touching = touches;
@@ -207,10 +260,14 @@ impl Base {
         self.velocity
     }
 
-    /// Its velocity by its wheels: forward in m/s, to the left in rad/s.
-    pub fn wheel_velocity(&self) -> [f64; 2] {
+    /// Its velocity by its wheels, or in still air: forward and to the left in m/s, to the
+    /// left in rad/s.
+    pub fn odometer_velocity(&self) -> [f64; 3] {
         let [l, r] = self.wheels_mps;
-        [0.5 * (l + r), (r - l) / TRACK_M]
+        match self.body {
+            Body::Wheels => [0.5 * (l + r), 0.0, (r - l) / TRACK_M],
+            Body::Flyer => self.flight,
+        }
     }
 
     /// How often it ran into something.

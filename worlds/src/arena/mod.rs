@@ -2,14 +2,14 @@
 //! blown aside, a compass, odometry, a scanner, and an event camera that looks down.
 //!
 //! The base goes where its wheels push it, less what they slip, plus what the wind adds:
-//! no masses, no contacts but with obstacles, which stop it. Why is said in
+//! or, if it flies, where its thrust and the drag of the air take it ([`Body`]). There are no masses, no contacts but with obstacles, which stop it. Why is said in
 //! `docs/decisions/0018-a-body-for-path-integration.md`. Everything random comes from
 //! the seeds.
 
 mod base;
 pub(crate) mod noise;
 
-pub use base::{Base, Command, Disturbances, Obstacle, Place};
+pub use base::{Base, Body, Command, Disturbances, Obstacle, Place};
 
 use glam::{Mat3, Quat, Vec3};
 use noise::Wander;
@@ -93,6 +93,7 @@ impl Arena {
     pub fn load(
         file: &Path,
         seed: u64,
+        body: Body,
         disturbances: Disturbances,
         compass: CompassErrors,
         obstacles: usize,
@@ -130,7 +131,7 @@ impl Arena {
                 light: Light::default(),
                 sky: [0.3, 0.32, 0.35],
             },
-            base: Base::new(disturbances),
+            base: Base::new(body, disturbances),
             world,
             camera,
             eye,

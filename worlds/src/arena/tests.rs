@@ -16,7 +16,8 @@ const TRUE: CompassErrors = CompassErrors {
 
 fn arena(disturbances: Disturbances, compass: CompassErrors, obstacles: usize) -> Arena {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("arena.sdf");
-    let mut arena = Arena::load(&file, 1, disturbances, compass, obstacles).expect("the world");
+    let mut arena =
+        Arena::load(&file, 1, Body::Wheels, disturbances, compass, obstacles).expect("the world");
     arena.reset(3).expect("a journey");
     arena
 }
@@ -26,6 +27,7 @@ fn go(arena: &mut Arena, seconds: f64, forward_mps: f64, turn_radps: f64) -> Vec
     let command = Command {
         forward_mps,
         turn_radps,
+        ..Command::default()
     };
     for _ in 0..(seconds * 1e9) as u64 / arena.step_ns() {
         let step_ns = arena.step_ns();
@@ -140,4 +142,50 @@ fn an_obstacle_is_scanned_and_stops_it() {
     let left_m = 2.0 - at_m[0].hypot(at_m[1]);
     assert!((0.5..0.51).contains(&left_m), "{left_m}");
     assert_eq!(arena.base().bumps(), 1);
+}
+
+/// Against the equation's solution from rest, v(t) = (u + w) (1 - exp(-t / tau)), and its
+/// integral, (u + w) (t - tau (1 - exp(-t / tau))).
+#[test]
+fn a_flyer_follows_its_thrust_and_the_air_by_drag() {
+    let windy = Disturbances {
+        wind_mps: 0.2,
+        // What wheels would lose.
+        slip: 0.5,
+        ..STILL
+    };
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("arena_flyer.sdf");
+    for thrust in [[0.0, 0.0], [0.4, 0.0], [0.1, -0.3]] {
+        let mut arena =
+            Arena::load(&file, 1, Body::Flyer, windy, TRUE, 0).expect("the flyer's world");
+        assert!((arena.camera().2 - 0.5).abs() < 1e-6, "held at its height");
+        arena.reset(3).expect("a journey");
+        let (s, c) = arena.base().place().yaw_rad.sin_cos();
+        let command = Command {
+            forward_mps: thrust[0],
+            left_mps: thrust[1],
+            turn_radps: 0.0,
+        };
+        let (step_ns, mut events) = (arena.step_ns(), Vec::new());
+        let steps = 100;
+        for _ in 0..steps {
+            arena.step(step_ns, command, &mut events).expect("a step");
+        }
+        let t_s = f64::from(steps) * step_ns as f64 * 1e-9;
+        let risen = 1.0 - (-t_s / 0.5).exp();
+        let [forward, left, turn] = arena.base().velocity();
+        let own = [c * thrust[0] - s * thrust[1], s * thrust[0] + c * thrust[1]];
+        let over_ground = [c * forward - s * left, s * forward + c * left];
+        // What the thrust does not explain is the air's, whatever its direction.
+        let air = [0, 1].map(|k| over_ground[k] / risen - own[k]);
+        assert!((air[0].hypot(air[1]) - 0.2).abs() < 1e-9, "{air:?}");
+        assert_eq!(turn, 0.0);
+        let way_s = t_s - 0.5 * risen;
+        for k in [0, 1] {
+            let wanted = (own[k] + air[k]) * way_s;
+            let at_m = arena.base().place().at_m[k];
+            // Steps of 20 ms, each with the velocity at its end.
+            assert!((at_m - wanted).abs() < 0.01, "{at_m}, not {wanted}");
+        }
+    }
 }
