@@ -161,6 +161,9 @@ def run(sim, weights, args):
         from spynnaker.pyNN.data import SpynnakerDataView
         print(f"{SpynnakerDataView.get_n_placements()} cores of a board that is not there, with "
               "those of monitors")
+        # What was told reads the database, which goes with the folder; for a real board the
+        # tool chain waits by itself.
+        SpynnakerDataView.get_notification_protocol().wait_for_confirmation()
     elif args.minutes:
         sim.run(60000 * args.minutes)
     else:
