@@ -71,6 +71,8 @@ def send(participant, count):
     events = DataWriter(participant, Topic(participant, "rt/events", EventPacket), qos=best_effort)
     for writer in (chatter, events):
         until("subscribers", lambda: writer.get_matched_subscriptions())
+    # They know of the writers a little later; until then best effort is lost, and nobody's fault.
+    time.sleep(1)
     for i in range(count):
         for topic, writer, message in (
             ("/chatter", chatter, String("x" * (i % 9) + f" {i} \u00e4")), ("/events", events, packet(i)),
