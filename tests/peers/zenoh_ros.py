@@ -175,15 +175,20 @@ def graph(session, domain, topics):
     end = time.monotonic() + PATIENCE_S
     while not all(h.come() for h in heard.values()) and time.monotonic() < end:
         time.sleep(0.1)
-    everything = until("the graph", lambda: tokens(session, domain), pace=0.2)
-    known = {identifier(token) for token in everything}
-    strangers = [key for gid, (key, _) in attachments.last.items() if gid not in known]
+    end = time.monotonic() + PATIENCE_S
+    # An answer may lack some while all are busy: what stays missing is missing.
+    everything, strangers, names = set(), None, {"MP": set(), "NN": set()}
+    while (strangers is None or strangers or names["MP"] - names["NN"]) and time.monotonic() < end:
+        everything.update(tokens(session, domain))
+        known = {identifier(token) for token in everything}
+        strangers = [key for gid, (key, _) in list(attachments.last.items()) if gid not in known]
+        names = {k: {t.split("/")[8] for t in everything if t.split("/")[5] == k} for k in ("MP", "NN")}
     print(json.dumps({
         "counts": {topic: len(h.messages) for topic, h in heard.items()},
         "silent": [topic for topic, h in heard.items() if not h.messages],
         "hashes": hashes, "attachments": attachments.wrong[:10], "strangers": strangers,
         "checked": attachments.count, "missed": attachments.missed,
-        "nodes": sorted(t.split("/")[8] for t in everything if t.split("/")[5] == "NN"),
+        "nodes": sorted(names["NN"]),
     }))
 
 
