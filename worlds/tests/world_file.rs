@@ -247,7 +247,7 @@ fn every_world_carries_what_gazebo_needs() {
             assert!(link.sensors.iter().all(|s| s.image[0] > 0), "cameras only");
         }
     }
-    assert_eq!(seen, 4);
+    assert_eq!(seen, 5);
 }
 
 #[test]
