@@ -19,7 +19,7 @@
 //! misses at its beginning are one pass over the weights, if the next sample is known.
 //!
 //! The curvature changes with the weights by two rows' products with the causes; trainings
-//! take it anew in each epoch, against the rounding.
+//! make a new one of these in each epoch, against the rounding.
 
 use rayon::prelude::*;
 
@@ -119,7 +119,7 @@ impl<R: Multiply> Settled<R> {
         settled
     }
 
-    /// Takes the curvature anew, against the rounding of its changes.
+    /// Takes the curvature of the weights as they are.
     fn renew(&mut self, lowest: &Connection<R>) {
         let (below, here) = lowest.sizes();
         let weights = View::new(lowest.weights(), below, here);
@@ -332,10 +332,5 @@ impl<R: Multiply> Settled<R> {
             add_scaled(row, rate * g + more * c, causes);
             add_scaled(row, rate * c, gradient);
         });
-    }
-
-    /// Takes the curvature anew; once in an epoch is enough.
-    pub fn refresh(&mut self, network: &Network<R>) {
-        self.renew(&network.connections()[VISUAL][0]);
     }
 }
