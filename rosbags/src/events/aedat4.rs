@@ -8,6 +8,7 @@
 use std::io::Read;
 
 use saccade_msgs::Event;
+use zstd::stream::raw::{InBuffer, Operation, OutBuffer};
 
 use super::bytes::{Bytes, FileReader, push};
 use super::flatbuffer::{Damage, Table};
@@ -20,6 +21,8 @@ pub(super) const MAGIC: &[u8] = b"#!AER-DAT4.0\r\n";
 const MAX_HEADER: u32 = 1 << 24;
 /// Bytes of a packet at most, packed and unpacked.
 const MAX_PACKET: u64 = 1 << 28;
+/// Bytes that Zstandard may unpack before it must have shown more.
+const ZSTD_STEP: usize = 1 << 18;
 /// Bytes of an event.
 pub(super) const EVENT: usize = 16;
 
@@ -67,6 +70,7 @@ pub(super) struct Aedat4Reader {
     /// Streams of triggers.
     triggers: Vec<i32>,
     geometry: Option<Geometry>,
+    unpacker: Unpacker,
     unpacked: Vec<u8>,
     counts: DecodeCounts,
     vectors: bool,
@@ -100,6 +104,7 @@ impl Aedat4Reader {
         let (stream, geometry, triggers) = pick_stream(&bytes, at + info_at as u64, info, stream)?;
         Ok(Self {
             packing,
+            unpacker: Unpacker::default(),
             end: u64::try_from(end).ok(),
             stream,
             triggers,
@@ -209,7 +214,7 @@ impl Aedat4Reader {
         }
         self.checked = true;
         let mut unpacked = Vec::new();
-        let why = match unpack(self.packing, rest, &mut unpacked) {
+        let why = match self.unpacker.unpack(self.packing, rest, &mut unpacked) {
             Ok(()) if unpacked.get(8..12) == Some(b"FTAB") => match Table::root(&unpacked) {
                 Ok(_) => return Ok(()),
                 Err(_) => "less than its size".to_owned(),
@@ -253,7 +258,7 @@ impl FileReader for Aedat4Reader {
                 .take(size as usize, "a packet of events or triggers")?;
             let mut unpacked = std::mem::take(&mut self.unpacked);
             unpacked.clear();
-            if let Err(why) = unpack(self.packing, packed, &mut unpacked) {
+            if let Err(why) = self.unpacker.unpack(self.packing, packed, &mut unpacked) {
                 let expected = format!("a packet packed as {}", self.packing.name());
                 return Err(self.bytes.corrupt(at + 8, expected, why));
             }
@@ -276,19 +281,62 @@ impl FileReader for Aedat4Reader {
     }
 }
 
-/// Unpacks at most [`MAX_PACKET`] bytes; an error says why not.
-fn unpack(packing: Packing, packed: &[u8], out: &mut Vec<u8>) -> std::result::Result<(), String> {
-    let most = MAX_PACKET + 1;
-    let read = match packing {
-        Packing::None => packed.take(most).read_to_end(out),
-        Packing::Lz4 => unpack_lz4(packed, most, out),
-        Packing::Zstd => zstd::stream::read::Decoder::with_buffer(packed)
-            .and_then(|decoder| decoder.take(most).read_to_end(out)),
-    };
-    match read {
-        Ok(n) if (n as u64) < most => Ok(()),
-        Ok(_) => Err(format!("more than {MAX_PACKET} bytes")),
-        Err(e) => Err(e.to_string()),
+/// Unpacks packets. Zstandard's tables are kept from one to the next, and it writes
+/// where the bytes are wanted: a tenth of the time.
+#[derive(Default)]
+struct Unpacker {
+    zstd: Option<zstd::stream::raw::Decoder<'static>>,
+}
+
+impl Unpacker {
+    /// Unpacks at most [`MAX_PACKET`] bytes into `out`, which is empty; an error says
+    /// why not.
+    fn unpack(
+        &mut self,
+        packing: Packing,
+        packed: &[u8],
+        out: &mut Vec<u8>,
+    ) -> std::result::Result<(), String> {
+        let most = MAX_PACKET + 1;
+        let read = match packing {
+            Packing::None => packed.take(most).read_to_end(out),
+            Packing::Lz4 => unpack_lz4(packed, most, out),
+            Packing::Zstd => self.unpack_zstd(packed, most, out),
+        };
+        match read {
+            Ok(n) if (n as u64) < most => Ok(()),
+            Ok(_) => Err(format!("more than {MAX_PACKET} bytes")),
+            Err(e) => Err(e.to_string()),
+        }
+    }
+
+    /// Unpacks a frame of Zstandard.
+    fn unpack_zstd(
+        &mut self,
+        packed: &[u8],
+        most: u64,
+        out: &mut Vec<u8>,
+    ) -> std::io::Result<usize> {
+        let decoder = match &mut self.zstd {
+            Some(decoder) => decoder,
+            none => none.insert(zstd::stream::raw::Decoder::new()?),
+        };
+        decoder.reinit()?;
+        let mut packed = InBuffer::around(packed);
+        while (out.len() as u64) < most {
+            // Room grows with what has arrived, never with a size that is stated.
+            out.reserve(out.len().max(ZSTD_STEP).min(most as usize - out.len()));
+            let at = out.len();
+            let before = (at, packed.pos());
+            let left = decoder.run(&mut packed, &mut OutBuffer::around_pos(out, at))?;
+            if left == 0 {
+                break;
+            }
+            if (out.len(), packed.pos()) == before {
+                return Err(std::io::ErrorKind::UnexpectedEof.into());
+            }
+        }
+        Ok(out.len())
     }
 }
 

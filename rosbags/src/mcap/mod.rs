@@ -1,5 +1,6 @@
 //! MCAP as rosbag2 writes it, through the crate `mcap`.
 
+mod framing;
 mod reader;
 mod records;
 mod salvage;

@@ -11,6 +11,8 @@ use mcap::records::{Record, op};
 use mcap::sans_io::{LinearReadEvent, LinearReader, LinearReaderOptions};
 use mcap::{MAGIC, McapError, McapResult, Message};
 
+use super::framing::Framed;
+
 /// Bytes of the footer record with its head, and of the magic after it.
 const FOOTER: u64 = 9 + 20 + 8;
 
@@ -111,7 +113,7 @@ pub(super) fn check_summary(file: &mut File, limit: usize) -> McapResult<()> {
 /// (indexes, attachments) is not parsed; schemas and channels that the summary repeats
 /// must be those of the data.
 pub(super) struct Messages<R> {
-    source: R,
+    source: Framed<R>,
     reader: LinearReader,
     channels: ChannelAccumulator<'static>,
     done: bool,
@@ -120,7 +122,7 @@ pub(super) struct Messages<R> {
 impl<R: Read> Messages<R> {
     pub fn new(source: R, options: LinearReaderOptions) -> Self {
         Self {
-            source,
+            source: Framed::new(source),
             reader: LinearReader::new_with_options(options),
             channels: ChannelAccumulator::default(),
             done: false,
