@@ -1,6 +1,5 @@
 //! Receiving messages as bytes.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::task::Wake;
 
@@ -8,6 +7,7 @@ use rustdds::no_key::SimpleDataReader;
 use rustdds::{GUID, SampleIdentity, Timestamp};
 
 use super::raw::{Adapter, Whole};
+use crate::ros::gaps::Gaps;
 use crate::ros::signal::{Bell, Signal};
 
 /// A message that came.
@@ -44,8 +44,7 @@ pub struct SubscriberCounts {
 pub struct Subscriber {
     reader: SimpleDataReader<Whole, Adapter>,
     bell: Arc<Bell>,
-    /// Number of the last message of each publisher.
-    last: BTreeMap<GUID, i64>,
+    gaps: Gaps,
     counts: SubscriberCounts,
 }
 
@@ -54,7 +53,7 @@ impl Subscriber {
         Self {
             reader,
             bell: Bell::new(signal),
-            last: BTreeMap::new(),
+            gaps: Gaps::default(),
             counts: SubscriberCounts::default(),
         }
     }
@@ -98,26 +97,20 @@ impl Subscriber {
                 Ok(Some(sample)) if self.is_own(sample.writer_guid) => {}
                 Ok(Some(sample)) => {
                     let sequence = i64::from(sample.sequence_number);
-                    self.count(sample.writer_guid, sequence);
+                    let publisher = sample.writer_guid.to_bytes();
+                    self.counts.received += 1;
+                    self.counts.lost += self.gaps.before(publisher, sequence);
                     return Some(Received {
                         received_ns: nanoseconds(sample.receive_instant),
                         published_ns: sample.source_timestamp().map(nanoseconds),
                         sequence,
-                        publisher: sample.writer_guid.to_bytes(),
+                        publisher,
                         answers: sample.related_sample_identity(),
                         cdr: sample.sample.0,
                     });
                 }
             }
         }
-    }
-
-    fn count(&mut self, publisher: GUID, sequence: i64) {
-        self.counts.received += 1;
-        let last = self.last.entry(publisher).or_insert(sequence - 1);
-        let missing = sequence.saturating_sub(*last).saturating_sub(1);
-        self.counts.lost += u64::try_from(missing).unwrap_or(0);
-        *last = sequence.max(*last);
     }
 
     pub(super) fn guid(&self) -> [u8; 16] {

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use super::action_client::{ActionClients, ClientPart};
 use super::action_server::{ActionServers, ServerPart};
+use super::gaps::Gaps;
 use super::services::{ServicePart, Services};
 use super::{Incoming, Middleware, NetworkError, Publish, Receive};
 use crate::clock;
@@ -48,6 +49,7 @@ pub fn connect<M: Middleware + 'static>(
 struct Outlet {
     // Dropped before the middleware they belong to.
     nodes: Vec<Vec<NodeTopic>>,
+    heard: Vec<Heard>,
     exchanges: Arc<Exchanges>,
     stop: Arc<AtomicBool>,
     receiver: Mutex<Option<JoinHandle<Box<dyn Middleware>>>>,
@@ -60,6 +62,15 @@ struct NodeTopic {
     transient_local: bool,
     publisher: Box<dyn Publish>,
     lost: AtomicU64,
+}
+
+/// What is missing of a topic that nodes here hear.
+#[derive(Clone)]
+struct Heard {
+    /// The first that hears it, which tells.
+    node: usize,
+    name: String,
+    missing: Arc<AtomicU64>,
 }
 
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -97,6 +108,7 @@ impl Outlet {
             nodes.push(node_topics(&mut *middleware, graph, i, instance)?);
         }
         let topics = subscribe(&mut *middleware, graph)?;
+        let heard = topics.iter().map(|t| t.heard.clone()).collect();
         // Whichever of them follow it: that may change.
         let all: Vec<_> = (0..instances.len()).collect();
         let qos = Qos::SENSOR.depth(1);
@@ -130,6 +142,7 @@ impl Outlet {
         let thread = thread.map_err(|e| NetworkError::Thread(e.to_string()))?;
         Ok(Self {
             nodes,
+            heard,
             exchanges,
             stop,
             receiver: Mutex::new(Some(thread)),
@@ -175,9 +188,13 @@ fn subscribe(middleware: &mut dyn Middleware, graph: &Graph) -> Result<Vec<Topic
         let subscriber = middleware.subscriber(&nodes, &topic.name, topic.type_name, qos)?;
         topics.push(TopicIn {
             index,
-            name: topic.name.clone(),
+            heard: Heard {
+                node: first.node,
+                name: topic.name.clone(),
+                missing: Arc::default(),
+            },
             type_name: topic.type_name,
-            node: first.node,
+            gaps: Gaps::default(),
             subscriber,
             complained: None,
         });
@@ -202,7 +219,12 @@ impl Network for Outlet {
     fn lost(&self, node: usize) -> Vec<(String, u64)> {
         let lost = |t: &NodeTopic| (t.name.to_owned(), t.lost.load(Ordering::Relaxed));
         let topics = self.nodes[node].iter().map(lost);
-        let topics = topics.filter(|(_, lost)| *lost > 0);
+        let heard = self.heard.iter().filter(|h| h.node == node);
+        let heard = heard.map(|h| {
+            let missing = h.missing.load(Ordering::Relaxed);
+            (format!("{} (of others)", h.name), missing)
+        });
+        let topics = topics.chain(heard).filter(|(_, lost)| *lost > 0);
         let Exchanges {
             services, servers, ..
         } = &*self.exchanges;
@@ -256,10 +278,10 @@ impl Network for Outlet {
 struct TopicIn {
     /// Its number in the graph.
     index: usize,
-    name: String,
+    /// In whose node's log it complains.
+    heard: Heard,
     type_name: &'static str,
-    /// The first that hears it, in whose log it complains.
-    node: usize,
+    gaps: Gaps,
     subscriber: Box<dyn Receive>,
     complained: Option<Instant>,
 }
@@ -385,6 +407,8 @@ impl TopicIn {
                 }
             };
             let publisher = received.of.writer;
+            let missing = self.gaps.before(publisher, received.of.number);
+            self.heard.missing.fetch_add(missing, Ordering::Relaxed);
             if !publishers.contains_key(&publisher)
                 && let Some(found) = middleware.type_of(&publisher)
             {
@@ -420,8 +444,12 @@ impl TopicIn {
         self.complained = Some(Instant::now());
         let text = format!(
             "{}: a message from another process is no {}, and passed over ({count} so far): {why}",
-            self.name, self.type_name
+            self.heard.name, self.type_name
         );
-        inlet.log(self.node, LogLine::new(Level::Warn, text));
+        inlet.log(self.heard.node, LogLine::new(Level::Warn, text));
     }
 }
+
+#[cfg(test)]
+#[path = "host_tests.rs"]
+mod tests;

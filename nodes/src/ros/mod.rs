@@ -7,6 +7,7 @@
 
 mod action_client;
 mod action_server;
+pub(crate) mod gaps;
 mod host;
 mod replies;
 mod services;
