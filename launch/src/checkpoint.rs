@@ -57,7 +57,7 @@ pub fn run<'a>(
 }
 
 impl Checkpoint {
-    fn failed(&self, source: saccade_engine::Error) -> ExperimentError {
+    pub(crate) fn failed(&self, source: saccade_engine::Error) -> ExperimentError {
         ExperimentError::Checkpoint {
             path: self.path.clone(),
             source,

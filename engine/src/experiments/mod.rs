@@ -16,6 +16,7 @@
 //! have sequences to be judged by that are never learnt from.
 
 pub mod baseline;
+mod checkpoint;
 mod delayed_recall;
 mod evidence_accumulation;
 pub mod numpy_random;

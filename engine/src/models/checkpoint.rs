@@ -36,7 +36,7 @@ const SQUARE: Names = ["square.w_in", "square.w_rec", "square.w_out"];
 
 /// The training that a checkpoint belongs to.
 #[derive(Serialize, Deserialize)]
-pub(super) struct Identity {
+pub(crate) struct Identity {
     seed: u64,
     network: Value,
     training: Value,
@@ -60,7 +60,7 @@ struct Document {
 
 impl Identity {
     /// Of this network, training, and fingerprint of the samples.
-    pub(super) fn new(
+    pub(crate) fn new(
         seed: u64,
         network: &impl Serialize,
         training: &impl Serialize,
@@ -76,7 +76,7 @@ impl Identity {
     }
 
     /// Fails on the first thing in which the training in the checkpoint is another.
-    pub(super) fn hold_against(&self, found: &Self) -> Result<()> {
+    pub(crate) fn hold_against(&self, found: &Self) -> Result<()> {
         let fingerprint = |s: &str| Value::String(s.to_owned());
         let parts = [
             ("seed", self.seed.into(), found.seed.into()),
@@ -231,7 +231,7 @@ impl<'a> Trainer<'a> {
 
 /// The tensors and the document of a checkpoint of such a network's training, in this
 /// format and as it was written.
-pub(super) fn opened<'a, D: DeserializeOwned>(
+pub(crate) fn opened<'a, D: DeserializeOwned>(
     bytes: &'a [u8],
     kind: &str,
     format: u32,
@@ -280,7 +280,7 @@ fn digest<'d>(document: &str, tensors: impl Iterator<Item = (&'d str, &'d [u8])>
 }
 
 /// The bytes of a file with these tensors, this document, and the digest of both.
-pub(super) fn sealed(mut list: Vec<Tensor>, document: &impl Serialize) -> Result<Vec<u8>> {
+pub(crate) fn sealed(mut list: Vec<Tensor>, document: &impl Serialize) -> Result<Vec<u8>> {
     let document = serde_json::to_string(document);
     let document = document.map_err(|e| Error::Checkpoint(e.to_string()))?;
     let parts = list.iter().map(|(name, _, _, data)| (*name, &data[..]));
@@ -334,12 +334,12 @@ fn progress(file: &SafeTensors<'_>, found: &Document, epochs: usize) -> Result<P
     })
 }
 
-pub(super) fn f64s(name: &'static str, shape: Vec<usize>, values: &[f64]) -> Tensor {
+pub(crate) fn f64s(name: &'static str, shape: Vec<usize>, values: &[f64]) -> Tensor {
     let data = values.iter().flat_map(|x| x.to_le_bytes()).collect();
     (name, Dtype::F64, shape, data)
 }
 
-pub(super) fn read_f64s(
+pub(crate) fn read_f64s(
     file: &SafeTensors<'_>,
     name: &'static str,
     shape: &[usize],

@@ -3,7 +3,7 @@
 pub mod augment;
 pub mod baselines;
 pub mod central_complex;
-mod checkpoint;
+pub(crate) mod checkpoint;
 pub mod classifier;
 pub mod config;
 pub mod cue_integration;
@@ -17,6 +17,6 @@ pub mod sample;
 pub mod slow;
 pub mod spike_taught;
 pub mod teacher;
-mod tensors;
+pub(crate) mod tensors;
 pub mod training;
 mod weights_file;

@@ -206,7 +206,7 @@ struct TrainDocument<'a> {
 
 /// Holds a checkpoint's file against `--resume`, and makes its folder; whether to go on
 /// from it.
-fn goes_on(path: &Path, resume: bool) -> Result<bool, CliError> {
+pub(super) fn goes_on(path: &Path, resume: bool) -> Result<bool, CliError> {
     let there = path.exists();
     match (there, resume) {
         (true, false) => {

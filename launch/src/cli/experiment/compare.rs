@@ -49,7 +49,10 @@ pub(super) fn run(task: Task, args: &RunArgs, seeds: u16) -> CliResult {
     for &rule in RuleName::value_variants() {
         let learnt: Result<Vec<Document>, CliError> = seeds
             .iter()
-            .map(|&seed| Ok(learn::learn(task, seed, rule, args)?.0))
+            .map(|&seed| {
+                let kept = args.kept(args.file_of(rule, seed))?;
+                Ok(learn::learn(task, seed, rule, args, kept.as_ref())?.0)
+            })
             .collect();
         let learnt = learnt.context(format!("learning {} by {}", task.name(), rule.text()))?;
         rows.push(row(rule, &learnt));

@@ -1,6 +1,8 @@
 //! One task learnt by one rule from one seed.
 
+use super::course::Course;
 use super::{CliError, RuleName, RunArgs, Task};
+use crate::checkpoint::Checkpoint;
 use crate::plots::{Group, Raster};
 use indicatif::{ProgressBar, ProgressStyle};
 use saccade_engine::experiments::{Experiment, Iteration, Problem, Sequence, Target, baseline};
@@ -62,7 +64,7 @@ impl HeldOut {
     }
 }
 
-#[derive(Debug, Clone, Copy, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub(super) struct Look {
     /// After this many changes of the weights.
     pub iteration: u32,
@@ -86,71 +88,129 @@ pub(super) fn learn(
     seed: u32,
     rule: RuleName,
     args: &RunArgs,
+    kept: Option<&Checkpoint>,
 ) -> Result<(Document, Raster), CliError> {
     let mut problem = task.problem(seed)?;
+    let about = About {
+        task,
+        rule,
+        population: args.population,
+        iterations: args.iterations.unwrap_or(task.default_iterations()),
+    };
     match problem.held_out().is_empty() {
-        true => Run::<f64>::new(problem.as_ref(), rule, args)?.learn(task, seed, &mut *problem),
+        true => Run::<f64>::new(about, seed, kept, &*problem)?.learn(&mut *problem),
         // Nothing to be held against to the last digit: single precision.
-        false => Run::<f32>::new(problem.as_ref(), rule, args)?.learn(task, seed, &mut *problem),
+        false => Run::<f32>::new(about, seed, kept, &*problem)?.learn(&mut *problem),
     }
 }
 
-struct Run<R> {
-    experiment: Experiment<R>,
+/// All that a run depends on beside its seed.
+#[derive(Debug, Clone, Copy, Serialize)]
+struct About {
+    task: Task,
     rule: RuleName,
-    iterations: Option<u32>,
+    population: u16,
+    iterations: u32,
 }
 
-impl<R: Real> Run<R> {
-    fn new(problem: &dyn Problem, rule: RuleName, args: &RunArgs) -> Result<Self, CliError> {
-        let experiment = Experiment::with_rule(problem.task(), rule.rule(args.population))?;
+struct Run<'a, R> {
+    experiment: Experiment<R>,
+    about: About,
+    seed: u32,
+    kept: Option<&'a Checkpoint>,
+}
+
+impl<'a, R: Real> Run<'a, R> {
+    fn new(
+        about: About,
+        seed: u32,
+        kept: Option<&'a Checkpoint>,
+        problem: &dyn Problem,
+    ) -> Result<Self, CliError> {
+        let rule = about.rule.rule(about.population);
         Ok(Self {
-            experiment,
-            rule,
-            iterations: args.iterations,
+            experiment: Experiment::with_rule(problem.task(), rule)?,
+            about,
+            seed,
+            kept,
         })
     }
 
-    fn learn(
-        mut self,
-        task: Task,
-        seed: u32,
-        problem: &mut dyn Problem,
-    ) -> Result<(Document, Raster), CliError> {
-        let iterations = self.iterations.unwrap_or(task.default_iterations());
+    /// Where the learning begins: at its start, or where it was interrupted. `some` are
+    /// those that the cosine is taken over.
+    fn begin(&mut self, some: &[Sequence]) -> Result<Course, CliError> {
+        let kept = self.kept.filter(|kept| kept.resume && kept.path.exists());
+        let Some(kept) = kept else {
+            return Ok(Course::new(self.cosine(some)?));
+        };
+        let (seed, about) = (self.seed.into(), &self.about);
+        let numbers = self.experiment.load_checkpoint(seed, about, &kept.path);
+        let numbers = numbers.map_err(|source| kept.failed(source))?;
+        Course::of(&numbers).ok_or_else(|| {
+            let path = kept.path.display();
+            CliError::failed(format!("checkpoint {path}: its course does not add up"))
+        })
+    }
+
+    fn keep(&self, course: &Course) -> Result<(), CliError> {
+        if let Some(kept) = self.kept {
+            let (seed, about) = (self.seed.into(), &self.about);
+            self.experiment
+                .save_checkpoint(seed, about, &course.numbers(), &kept.path)
+                .map_err(|source| kept.failed(source))?;
+        }
+        Ok(())
+    }
+
+    fn learn(mut self, problem: &mut dyn Problem) -> Result<(Document, Raster), CliError> {
+        let About {
+            task,
+            rule,
+            iterations,
+            ..
+        } = self.about;
         let held_out = problem.held_out().to_vec();
         let some = &held_out[..held_out.len().min(COSINE_SEQUENCES)];
-        let bar = progress(iterations, self.rule);
-        let mut wall = std::time::Duration::ZERO;
-        let (mut done, mut looks) = (Vec::new(), Vec::new());
+        let mut course = self.begin(some)?;
+        let bar = progress(iterations, rule);
+        // What was drawn before the interruption is drawn again.
+        for _ in &course.done {
+            problem.batch();
+            bar.inc(1);
+        }
         let mut last = Target::Class(0);
-        let at_first = self.cosine(some)?;
-        for iteration in 1..=iterations {
+        let mut saved = Instant::now();
+        for iteration in course.done.len() as u32 + 1..=iterations {
             let start = Instant::now();
             if !held_out.is_empty() {
                 let left = f64::from(iterations + 1 - iteration) / f64::from(iterations);
                 self.experiment.set_rate_factor(left)?;
             }
             let batch = problem.batch();
-            done.push(self.experiment.iterate(&batch)?);
-            wall += start.elapsed();
+            course.done.push(self.experiment.iterate(&batch)?);
+            course.wall_s += start.elapsed().as_secs_f64();
             bar.inc(1);
             if let Some(sequence) = batch.last() {
                 last.clone_from(&sequence.target);
             }
             let due = iteration == iterations || iteration % iterations.div_ceil(LOOKS) == 0;
             if due && !held_out.is_empty() {
-                looks.push(self.look(iteration, &held_out)?);
+                course.looks.push(self.look(iteration, &held_out)?);
             }
-            bar.set_message(message(done.last(), looks.last()));
+            bar.set_message(message(course.done.last(), course.looks.last()));
+            // Not after the last one, whose sequence is shown below.
+            if self.kept.is_some_and(|k| saved.elapsed() >= k.every) && iteration < iterations {
+                self.keep(&course)?;
+                saved = Instant::now();
+            }
         }
         bar.finish_and_clear();
         let held_out = match held_out.is_empty() {
             true => None,
             false => Some(HeldOut {
                 sequences: held_out.len(),
-                looks,
-                cosine_to_bptt: [at_first, self.cosine(some)?],
+                looks: course.looks,
+                cosine_to_bptt: [course.at_first, self.cosine(some)?],
             }),
         };
         // Readout and raster show a sequence as it is after learning, where one is held out.
@@ -158,11 +218,12 @@ impl<R: Real> Run<R> {
             Target::Signal(signal) => signal,
             Target::Class(_) => Vec::new(),
         };
+        let done = &course.done;
         let column = |f: fn(&Iteration) -> f64| done.iter().map(f).collect::<Vec<f64>>();
         let document = Document {
             task: task.name(),
-            rule: self.rule,
-            seed,
+            rule,
+            seed: self.seed,
             iterations,
             sequences_per_iteration: done.first().map_or(0, |i| i.sequences),
             loss: column(|i| i.loss),
@@ -175,7 +236,7 @@ impl<R: Real> Run<R> {
             baselines: None,
             readout: self.readout(),
             target,
-            wall_s: wall.as_secs_f64(),
+            wall_s: course.wall_s,
         };
         let raster = self.raster(&document);
         Ok((document, raster))
@@ -228,7 +289,11 @@ impl<R: Real> Run<R> {
             group("ALIF", n_in + n_lif, topology.n_alif as u32),
         ];
         Raster {
-            title: format!("{}, {}: the last sequence", document.task, self.rule.text()),
+            title: format!(
+                "{}, {}: the last sequence",
+                document.task,
+                document.rule.text()
+            ),
             x_label: "time since the sequence's start (ms)".into(),
             spikes: spikes.collect(),
             neurons: n_in + topology.n_rec() as u32,
