@@ -17,9 +17,9 @@ use saccade_engine::models::central_complex::{
 };
 use saccade_engine::models::classifier::Classifier;
 use saccade_engine::models::config::ClassifierConfig;
-use saccade_engine::models::place::{PlaceMap, Pose, Senses};
+use saccade_engine::models::place::{PlaceMap, Pose, Samples, Senses};
 use saccade_engine::models::predictive_coding::{
-    Config, Method, Network, PlaceNetwork, Provenance, Recogniser, Scaling,
+    Config, Method, Network, PlaceNetwork, Provenance, Readout, ReadoutConfig, Recogniser, Scaling,
 };
 
 struct Counting;
@@ -83,6 +83,15 @@ fn a_query_of_the_place_network_allocates_nothing() {
         greatest: vec![1.0; 12],
     };
     let place = PlaceNetwork::new(network, scaling, Provenance::default()).unwrap();
+    let mut samples = Samples::new(500, 12);
+    for i in 0..8 {
+        let of = |k: usize| 0.5 + 0.4 * ((i * (k + 3)) as f32).sin();
+        let (seen, felt): (Vec<f32>, Vec<f32>) =
+            ((0..500).map(of).collect(), (0..12).map(of).collect());
+        samples.push(&seen, &felt, Pose::default()).unwrap();
+    }
+    let readout = Readout::learn(&place, &samples, ReadoutConfig::default()).unwrap();
+    let place = place.with_readout(readout);
     let mut recogniser = Recogniser::new(place, Method::default()).unwrap();
     let (seen, felt) = ([0.3; 500], [0.6; 12]);
     let before = ALLOCATIONS.with(Cell::get);

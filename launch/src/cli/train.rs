@@ -55,6 +55,9 @@ struct PlaceArgs {
     /// Learn also how far each sense can be trusted, by what it leaves unexplained.
     #[arg(long)]
     reliability: bool,
+    /// Code places by the joint causes, as published, and not by slow features.
+    #[arg(long)]
+    published_code: bool,
     /// Passes over the samples, other than the schedule's.
     #[arg(long)]
     epochs: Option<usize>,

@@ -132,6 +132,13 @@ static PARAMETERS: &[ParameterDecl] = &[
          published (500 iterations).",
     ),
     ParameterDecl::text(
+        "code",
+        "auto",
+        "What a place is known by: auto is the slow features that the weights have learnt (the \
+         joint causes where they have learnt none, or with `weighing` by reliability), published \
+         the joint causes.",
+    ),
+    ParameterDecl::text(
         "weighing",
         "alike",
         "How senses count where both are there: alike, or by their reliability, which weights \

@@ -51,7 +51,7 @@ impl Known {
         let name = network.fingerprint().map_err(|e| e.to_string())?;
         let max_places = parameters.integer("max_places") as usize;
         let file = parameters.text("map");
-        let code_size = network.config().joint;
+        let code_size = network.code_len();
         let empty = PlaceMap::new(name.as_str(), code_size, max_places);
         let map = empty.map_err(|e| e.to_string())?;
         let of_file = match file {

@@ -42,7 +42,7 @@ const ITERATIONS: usize = 500;
 ///
 /// # Errors
 /// Files that cannot be read, weights of another robot, places of another network, and
-/// words that `senses` and `method` do not have.
+/// words that `senses`, `method`, `code` and `weighing` do not have.
 pub fn create(parameters: &Parameters) -> Result<Box<dyn Node>, NodeError> {
     let wrong = |reason: String| NodeError::Configuration {
         node: "place_recognition",
@@ -79,6 +79,13 @@ pub fn create(parameters: &Parameters) -> Result<Box<dyn Node>, NodeError> {
         _ => return Err(none_of("method", "quick, warm, published")),
     };
     let network = known::network(parameters.text("weights")).map_err(wrong)?;
+    let network = match parameters.text("code") {
+        // Reliabilities count at the joint layer.
+        "auto" if quick.weighted => network.without_readout(),
+        "auto" => network,
+        "published" => network.without_readout(),
+        _ => return Err(none_of("code", "auto, published")),
+    };
     let fusion = Fusion::new(parameters).map_err(wrong)?;
     let matches = parameters.integer("matches") as usize;
     let wanted = if fusion.is_some() {
@@ -218,7 +225,7 @@ impl PlaceRecognition {
         let result = match self.recogniser.recognise(visual, tactile, senses) {
             Ok(answer) => {
                 self.code.clear();
-                self.code.extend_from_slice(answer.joint);
+                self.code.extend_from_slice(answer.code);
                 (self.places.map).find(&self.code, &mut self.places.search)
             }
             Err(error) => Err(error),

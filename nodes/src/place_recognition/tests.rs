@@ -516,6 +516,7 @@ fn what_is_set_wrong_is_named() {
     );
     let says = refused(&[("weights", file), ("weighing", "reliability")]);
     assert!(says.contains("has learnt no reliabilities"), "{says}");
+    assert!(refused(&[("weights", file), ("code", "slow")]).contains("'slow' is none of: auto"));
     assert!(refused(&[("method", "slow")]).contains("'slow' is none of: quick"));
     let missing = refused(&[("weights", "no/such.safetensors")]);
     assert!(missing.contains("no/such.safetensors"), "{missing}");

@@ -9,8 +9,10 @@ mod pose_filter;
 pub mod rank_statistics;
 pub mod retrieval;
 mod samples;
+mod slow;
 
 pub use descriptor::{Descriptor, Likeness, pearson};
 pub use map::{Found, PlaceMap, Search};
 pub use pose_filter::{Estimate, PoseFilter, PoseFilterConfig};
 pub use samples::{Pose, Samples, Senses};
+pub use slow::{SlowConfig, SlowFeatures};

@@ -11,13 +11,13 @@ impl Descriptor for Recogniser {
 
     fn describe(&mut self, samples: &Samples, i: usize, senses: Senses) -> Result<Vec<f32>> {
         let answer = self.recognise(samples.visual(i), samples.tactile(i), senses)?;
-        Ok(answer.joint.to_vec())
+        Ok(answer.code.to_vec())
     }
 
-    /// The published inference goes through samples in batches, which is many times as
+    /// The published inference of joint causes goes through samples in batches, which is many times as
     /// fast and gives the same codes but for rounding.
     fn describe_all(&mut self, samples: &Samples, senses: Senses) -> Result<Vec<Vec<f32>>> {
-        if let Method::Published(iterations) = self.method() {
+        if let (Method::Published(iterations), None) = (self.method(), self.place().readout()) {
             return self.place().infer(samples, senses, iterations);
         }
         (0..samples.len())

@@ -6,7 +6,8 @@
 //! above both. [`Network`] has the published equations
 //! ([`crate::learning::predictive_coding`]) for `f32` and `f64`; [`Trainer`] learns one
 //! from samples, as published or faster; [`PlaceNetwork`] is what comes out and goes to
-//! a file; [`Recogniser`] answers in real time.
+//! a file; [`Recogniser`] answers in real time, with the joint causes as the code or, where
+//! one was learnt, by a [`Readout`] of the causes below them.
 
 mod checkpoint;
 mod config;
@@ -14,6 +15,7 @@ mod descriptor;
 mod fields;
 mod network;
 mod place_network;
+mod readout;
 mod recogniser;
 mod reliability;
 mod settled;
@@ -26,6 +28,7 @@ pub use config::{Config, PathwayConfig, STOP};
 pub use fields::Fields;
 pub use network::{Activity, Network, TACTILE, VISUAL};
 pub use place_network::{PlaceNetwork, Provenance, Scaling};
+pub use readout::{Readout, ReadoutConfig};
 pub use recogniser::{Answer, Method, Quick, Recogniser};
 pub use reliability::Reliability;
 pub use settled::{Next, Settled};

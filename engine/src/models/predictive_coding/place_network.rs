@@ -7,6 +7,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::config::Config;
 use super::network::{Network, TACTILE, VISUAL};
+use super::readout::Readout;
 use super::reliability::Reliability;
 use super::weights_file;
 use crate::error::{Error, Result};
@@ -94,6 +95,7 @@ pub struct PlaceNetwork {
     pub(super) scaling: Scaling,
     pub(super) provenance: Provenance,
     pub(super) reliability: Option<Reliability>,
+    pub(super) readout: Option<Readout>,
 }
 
 impl PlaceNetwork {
@@ -109,6 +111,7 @@ impl PlaceNetwork {
             scaling,
             provenance,
             reliability: None,
+            readout: None,
         })
     }
 
@@ -123,6 +126,33 @@ impl PlaceNetwork {
     /// How far each sense can be trusted, where that was learnt.
     pub fn reliability(&self) -> Option<&Reliability> {
         self.reliability.as_ref()
+    }
+
+    /// The same with slow features as the code of a place.
+    pub fn with_readout(self, readout: Readout) -> Self {
+        PlaceNetwork {
+            readout: Some(readout),
+            ..self
+        }
+    }
+
+    /// The same with the joint causes as the code of a place, as published.
+    pub fn without_readout(self) -> Self {
+        PlaceNetwork {
+            readout: None,
+            ..self
+        }
+    }
+
+    /// How a code is read from the causes, where that was learnt.
+    pub fn readout(&self) -> Option<&Readout> {
+        self.readout.as_ref()
+    }
+
+    /// Length of the code of a place.
+    pub fn code_len(&self) -> usize {
+        let joint = self.config().joint;
+        self.readout.as_ref().map_or(joint, Readout::code_len)
     }
 
     /// The weights.

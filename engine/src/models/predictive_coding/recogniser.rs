@@ -16,7 +16,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::network::{Activity, VISUAL, used};
+use super::network::{Activity, TACTILE, VISUAL, used};
 use super::place_network::PlaceNetwork;
 use super::shortcut::Shortcut;
 use super::stored::Precision;
@@ -84,7 +84,10 @@ impl Quick {
 /// An answer.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Answer<'a> {
-    /// The joint causes, a code of the place.
+    /// The code of the place: what the network's readout makes of the causes, or else the
+    /// joint causes.
+    pub code: &'a [f32],
+    /// The joint causes, the published code.
     pub joint: &'a [f32],
     /// Iterations or steps taken.
     pub steps: usize,
@@ -100,6 +103,8 @@ pub struct Recogniser {
     method: Method,
     activity: Activity<f32>,
     shortcut: Option<Box<Shortcut>>,
+    /// What the readout made of the last query; empty without one.
+    code: Vec<f32>,
 }
 
 impl Recogniser {
@@ -130,11 +135,13 @@ impl Recogniser {
             }
         };
         let activity = place.network.activity(1);
+        let code = vec![0.0; place.readout.as_ref().map_or(0, |r| r.code_len())];
         Ok(Recogniser {
             place,
             method,
             activity,
             shortcut,
+            code,
         })
     }
 
@@ -183,7 +190,17 @@ impl Recogniser {
                 _ => self.activity.mean_squared(m, 0, 0),
             });
         }
+        let causes = &self.activity.causes;
+        let tops = [VISUAL, TACTILE].map(|m| causes[m].last().map_or(&[][..], Vec::as_slice));
+        let code = match &self.place.readout {
+            Some(readout) => {
+                readout.read(tops, senses, &mut self.code);
+                &self.code
+            }
+            None => &self.activity.joint,
+        };
         Ok(Answer {
+            code,
             joint: &self.activity.joint,
             steps,
             residual,

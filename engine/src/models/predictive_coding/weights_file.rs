@@ -1,6 +1,7 @@
 //! Weights files of place networks: `safetensors`, F32 `[below, here]` for each
 //! connection (`visual.0`, `visual.1`, `visual.joint`, `tactile.0`, …), and a document
-//! with sizes, rates, scaling and provenance.
+//! with sizes, rates, scaling and provenance. A readout has `readout.visual`,
+//! `[top, features]`, `readout.visual.mean` and the same of the tactile pathway.
 
 use std::path::Path;
 
@@ -10,9 +11,11 @@ use serde::{Deserialize, Serialize};
 use super::config::{Config, MAX_LAYERS};
 use super::network::Network;
 use super::place_network::{PlaceNetwork, Provenance, Scaling};
+use super::readout::{Readout, ReadoutConfig};
 use super::reliability::Reliability;
 use crate::error::{Error, Result};
 use crate::learning::predictive_coding::Connection;
+use crate::models::place::SlowFeatures;
 use crate::models::tensors::{self, Tensor};
 
 const FORMAT: u32 = 1;
@@ -44,7 +47,15 @@ struct Document {
     provenance: Provenance,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     reliability: Option<Reliability>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    readout: Option<ReadoutConfig>,
 }
+
+/// Names of a readout's weights and of what it subtracts, of each pathway.
+const READOUT: [[&str; 2]; 2] = [
+    ["readout.visual", "readout.visual.mean"],
+    ["readout.tactile", "readout.tactile.mean"],
+];
 
 /// Names of the connections of pathway `m`, of which the last is the joint one.
 fn names(m: usize, connections: usize) -> impl Iterator<Item = &'static str> {
@@ -79,6 +90,19 @@ pub(super) fn network(file: &SafeTensors<'_>, config: &Config) -> Result<Network
     Network::from_connections(config.clone(), both)
 }
 
+/// The readout in a file's tensors. What a feature counts is in its weights; how many there
+/// are is told by the sizes.
+fn readout(file: &SafeTensors<'_>, config: &Config, how: ReadoutConfig) -> Result<Readout> {
+    let slow = |m: usize| -> Result<SlowFeatures> {
+        let top = config.pathways()[m].layers.last().copied().unwrap_or(0);
+        let features = how.slow.features.min(top);
+        let weights = tensors::read_finite_f32s(file, READOUT[m][0], &[top, features])?;
+        let mean = tensors::read_finite_f32s(file, READOUT[m][1], &[top])?;
+        SlowFeatures::from_parts(mean, weights)
+    };
+    Readout::new([slow(0)?, slow(1)?], how)
+}
+
 pub(super) fn to_bytes(place: &PlaceNetwork) -> Result<Vec<u8>> {
     let document = Document {
         format: FORMAT,
@@ -87,9 +111,19 @@ pub(super) fn to_bytes(place: &PlaceNetwork) -> Result<Vec<u8>> {
         scaling: place.scaling.clone(),
         provenance: place.provenance.clone(),
         reliability: place.reliability,
+        readout: place.readout.as_ref().map(|r| r.config),
     };
     let document = serde_json::to_string(&document).map_err(|e| Error::Format(e.to_string()))?;
-    tensors::serialize(&weights(&place.network)?, document).map_err(Error::Format)
+    let mut list = weights(&place.network)?;
+    for (names, slow) in READOUT
+        .iter()
+        .zip(place.readout.iter().flat_map(|r| &r.slow))
+    {
+        let shape = vec![slow.input_len(), slow.features()];
+        list.push(tensors::f32s(names[0], shape, slow.weights()));
+        list.push(tensors::f32s(names[1], vec![slow.input_len()], slow.mean()));
+    }
+    tensors::serialize(&list, document).map_err(Error::Format)
 }
 
 pub(super) fn save(place: &PlaceNetwork, path: &Path) -> Result<()> {
@@ -106,6 +140,13 @@ pub(super) fn from_bytes(bytes: &[u8]) -> Result<PlaceNetwork> {
     document.config.validate()?;
     let network = network(&file, &document.config)?;
     let place = PlaceNetwork::new(network, document.scaling, document.provenance)?;
+    let place = match document.readout {
+        Some(config) => {
+            let readout = readout(&file, place.config(), config)?;
+            place.with_readout(readout)
+        }
+        None => place,
+    };
     Ok(match document.reliability {
         Some(reliability) => place.with_reliability(reliability),
         None => place,

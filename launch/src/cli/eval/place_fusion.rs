@@ -247,12 +247,12 @@ fn store(args: &PlaceFusionArgs, file: &Path) -> Result<usize, CliError> {
     };
     let stored = samples(&args.train, &topics)?;
     let network = network(&args.weights)?;
-    let mut map = PlaceMap::new(network.fingerprint()?, network.config().joint, stored.len())?;
+    let mut map = PlaceMap::new(network.fingerprint()?, network.code_len(), stored.len())?;
     let mut recogniser = Recogniser::new(network, Method::default())?;
     for (i, pose) in stored.poses().iter().enumerate() {
         let (visual, tactile) = (stored.visual(i), stored.tactile(i));
         let answer = recogniser.recognise(visual, tactile, Senses::Both)?;
-        map.store(answer.joint, *pose)?;
+        map.store(answer.code, *pose)?;
     }
     map.save(file)?;
     Ok(map.len())

@@ -89,7 +89,8 @@ pub fn run(args: &PlaceNoiseArgs) -> CliResult {
         Some(known) => *known,
         None => Reliability::learn(&network, Quick::default(), &train, args.seed)?,
     };
-    let network = network.with_reliability(reliability);
+    // Reliabilities count at the joint layer, so that its causes are the code here.
+    let network = network.with_reliability(reliability).without_readout();
     let mut ways = [
         Asked::new(&network, &train, false)?,
         Asked::new(&network, &train, true)?,

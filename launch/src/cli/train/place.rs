@@ -6,7 +6,8 @@ use crate::plots::{self, LineChart, Series};
 use indicatif::{ProgressBar, ProgressStyle};
 use saccade_engine::models::place::Samples;
 use saccade_engine::models::predictive_coding::{
-    Config, EpochReport, Fields, Quick, Reliability, Schedule, Trainer,
+    Config, EpochReport, Fields, PlaceNetwork, Quick, Readout, ReadoutConfig, Reliability,
+    Schedule, Trainer,
 };
 use saccade_nodes::place_samples::{self, Topics, VISUAL};
 use serde::Serialize;
@@ -56,6 +57,9 @@ pub fn run(args: &PlaceArgs) -> CliResult {
         let known = Reliability::learn(&network, Quick::default(), &samples, args.seed)?;
         network = network.with_reliability(known);
     }
+    if !args.published_code {
+        network = with_readout(network, &samples);
+    }
     if let Some(folder) = args.out.parent() {
         std::fs::create_dir_all(folder).context(format!("making {}", folder.display()))?;
     }
@@ -81,6 +85,17 @@ pub fn run(args: &PlaceArgs) -> CliResult {
         ))?;
     }
     Ok(Exit::Success)
+}
+
+/// With slow features, if they can be learnt: a long training is not lost by it.
+fn with_readout(network: PlaceNetwork, samples: &Samples) -> PlaceNetwork {
+    match Readout::learn(&network, samples, ReadoutConfig::default()) {
+        Ok(readout) => network.with_readout(readout),
+        Err(error) => {
+            eprintln!("places are coded by the joint causes: {error}");
+            network
+        }
+    }
 }
 
 fn schedule(args: &PlaceArgs) -> Schedule {

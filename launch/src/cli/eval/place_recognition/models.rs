@@ -7,7 +7,9 @@ use saccade_engine::models::place::baselines::{
     Autoencoder, AutoencoderConfig, PatchConfig, PatchNormalised, Pca, PcaConfig, Raw,
 };
 use saccade_engine::models::place::retrieval::{Recognition, Tolerance, mean_spearman};
-use saccade_engine::models::place::{Descriptor, Likeness, Samples, Senses};
+use saccade_engine::models::place::{
+    Descriptor, Likeness, Samples, Senses, SlowConfig, SlowFeatures,
+};
 use serde_json::{Value, json};
 
 /// What is fitted.
@@ -15,6 +17,8 @@ use serde_json::{Value, json};
 pub enum Model {
     /// The predictive-coding network.
     Network,
+    /// The same coding places by its joint causes, as published.
+    NetworkPublished,
     /// The same with receptive fields in its lowest visual layer.
     NetworkRf,
     /// What was sensed, standardised.
@@ -23,6 +27,8 @@ pub enum Model {
     Patch,
     /// Principal components of both senses.
     Pca,
+    /// Slow features of principal components.
+    PcaSlow,
     /// A deep autoencoder of both senses.
     Joined,
     /// An autoencoder with a pathway for each sense.
@@ -31,7 +37,9 @@ pub enum Model {
 
 /// Touch's share, and how whitened components are, that are tried where there are
 /// validation samples.
-const TOUCH: [f64; 4] = [0.1, 0.25, 0.5, 0.75];
+const TOUCH: [f64; 5] = [0.02, 0.1, 0.25, 0.5, 0.75];
+/// Components of which slow features are tried.
+const SLOW_OF: [usize; 2] = [100, 200];
 const WHITENING: [f64; 3] = [0.0, 0.5, 1.0];
 const PATCHES: [usize; 3] = [4, 8, 16];
 
@@ -72,11 +80,13 @@ pub fn fit(
 ) -> Result<Fitted, CliError> {
     let begun_s = process_cpu_s();
     let fitted = match model {
-        Model::Network => super::network::fit(set, options, false, told),
-        Model::NetworkRf => super::network::fit(set, options, true, told),
+        Model::Network => super::network::fit(set, options, [false, false], told),
+        Model::NetworkPublished => super::network::fit(set, options, [false, true], told),
+        Model::NetworkRf => super::network::fit(set, options, [true, false], told),
         Model::Raw => raw(set, options),
         Model::Patch => patch(set, options),
         Model::Pca => pca(set, options),
+        Model::PcaSlow => pca_slow(set, options),
         Model::Joined => autoencoder(set, options, false, told),
         Model::Apart => autoencoder(set, options, true, told),
     };
@@ -182,6 +192,69 @@ fn pca(set: &Set, options: &Options) -> Chosen {
     };
     let name = |(whitening, touch)| json!({ "whitening": whitening, "touch": touch });
     best(set, options, tried, (0.5, 0.5), fit, name)
+}
+
+/// What the network's readout is worth by itself: the same features, of principal components.
+fn pca_slow(set: &Set, options: &Options) -> Chosen {
+    let tried = SLOW_OF
+        .iter()
+        .flat_map(|&n| TOUCH.map(|touch| (n, touch)))
+        .filter(|(_, touch)| *touch < 0.5);
+    let fit = |(components, touch)| {
+        let config = PcaConfig {
+            components,
+            whitening: 0.0,
+            touch,
+        };
+        Slow::fit(Pca::fit(&set.train, config)?, &set.train)
+    };
+    let name = |(n, touch)| json!({ "components": n, "touch": touch });
+    best(set, options, tried, (100, 0.1), fit, name)
+}
+
+/// Slow features of another descriptor's codes, learnt in the order of the samples.
+struct Slow<D> {
+    of: D,
+    features: SlowFeatures,
+}
+
+impl<D: Descriptor> Slow<D> {
+    fn fit(mut of: D, samples: &Samples) -> saccade_engine::Result<Self> {
+        let codes = of.describe_all(samples, Senses::Both)?;
+        let features = SlowFeatures::fit(&codes, SlowConfig::default())?;
+        Ok(Slow { of, features })
+    }
+
+    fn of_code(&self, code: &[f32]) -> Vec<f32> {
+        let mut features = vec![0.0; self.features.features()];
+        self.features.apply(code, 1.0, &mut features);
+        features
+    }
+}
+
+impl<D: Descriptor> Descriptor for Slow<D> {
+    fn name(&self) -> &str {
+        "PCA, slow features"
+    }
+
+    fn describe(
+        &mut self,
+        samples: &Samples,
+        i: usize,
+        senses: Senses,
+    ) -> saccade_engine::Result<Vec<f32>> {
+        let code = self.of.describe(samples, i, senses)?;
+        Ok(self.of_code(&code))
+    }
+
+    fn describe_all(
+        &mut self,
+        samples: &Samples,
+        senses: Senses,
+    ) -> saccade_engine::Result<Vec<Vec<f32>>> {
+        let codes = self.of.describe_all(samples, senses)?;
+        Ok(codes.iter().map(|code| self.of_code(code)).collect())
+    }
 }
 
 /// Learns for all epochs, and keeps what was best of some looks on the way.

@@ -5,14 +5,22 @@ use super::sets::Set;
 use crate::cli::{CliError, Context};
 use saccade_engine::models::place::{Descriptor, Samples, Senses};
 use saccade_engine::models::predictive_coding::{
-    Config, Fields, Method, PlaceNetwork, Recogniser, Schedule,
+    Config, Fields, Method, PlaceNetwork, Readout, ReadoutConfig, Recogniser, Schedule,
 };
 use saccade_nodes::place_samples::VISUAL;
 use serde_json::json;
 use std::ops::ControlFlow;
 
 /// The network of a set's weights, or else one trained on it, as it runs on a robot.
-pub fn fit(set: &Set, options: &Options, fields: bool, told: &dyn Fn(String)) -> Chosen {
+///
+/// Weights without a readout learn one from the stored samples; with `published` places are
+/// coded by the joint causes.
+pub fn fit(
+    set: &Set,
+    options: &Options,
+    [fields, published]: [bool; 2],
+    told: &dyn Fn(String),
+) -> Chosen {
     let weights = if fields {
         &set.weights_rf
     } else {
@@ -35,20 +43,30 @@ pub fn fit(set: &Set, options: &Options, fields: bool, told: &dyn Fn(String)) ->
              are for the model network, --weights-rf for network-rf"
         )));
     }
+    let network = match (published, network.readout()) {
+        (true, _) => network.without_readout(),
+        (false, Some(_)) => network,
+        (false, None) => {
+            let readout = Readout::learn(&network, &set.train, ReadoutConfig::default())?;
+            network.with_readout(readout)
+        }
+    };
     let network = Recogniser::new(network, Method::default())?;
     let chosen = json!({ "epochs": epochs });
-    Ok(match fields {
-        true => (Box::new(WithFields(network)), chosen),
-        false => (Box::new(network), chosen),
-    })
+    let name = match (fields, published) {
+        (true, _) => "predictive coding, fields",
+        (_, true) => "predictive coding, published",
+        _ => return Ok((Box::new(network), chosen)),
+    };
+    Ok((Box::new(Named(name, network)), chosen))
 }
 
-/// The network with receptive fields, under a name of its own.
-struct WithFields(Recogniser);
+/// A variant of the network, under a name of its own.
+struct Named(&'static str, Recogniser);
 
-impl Descriptor for WithFields {
+impl Descriptor for Named {
     fn name(&self) -> &str {
-        "predictive coding, fields"
+        self.0
     }
 
     fn describe(
@@ -57,7 +75,7 @@ impl Descriptor for WithFields {
         i: usize,
         senses: Senses,
     ) -> saccade_engine::Result<Vec<f32>> {
-        self.0.describe(samples, i, senses)
+        self.1.describe(samples, i, senses)
     }
 
     fn imagine(
@@ -66,7 +84,7 @@ impl Descriptor for WithFields {
         i: usize,
         senses: Senses,
     ) -> saccade_engine::Result<Option<Vec<f32>>> {
-        Descriptor::imagine(&mut self.0, samples, i, senses)
+        Descriptor::imagine(&mut self.1, samples, i, senses)
     }
 }
 
