@@ -1,6 +1,10 @@
 //! The classifier's experiment: how well it recognises held-out samples, how
 //! fast, and how hard the data is.
 
+mod several;
+
+pub use several::{balance, load_training};
+
 use crate::checkpoint::{self, Checkpoint};
 use crate::plots::{Confusion, LineChart, Marker, Series};
 use rand::SeedableRng;
@@ -75,11 +79,12 @@ pub struct Data {
 /// Where a data set came from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Source {
-    /// File.
+    /// File, or files with commas between.
     pub file: String,
     /// Number of samples.
     pub samples: usize,
-    /// XXH3-64 over the samples, 16 hexadecimal digits.
+    /// XXH3-64 over the samples, 16 hexadecimal digits; of several files each its own,
+    /// with commas between.
     pub fingerprint: String,
     /// The saccade as the data set describes it.
     pub saccade: String,
@@ -533,9 +538,11 @@ fn with_shuffled_labels(data: &Data, seed: u64) -> Data {
         label,
         ..sample.clone()
     };
+    let mut samples: Vec<Sample> = data.samples.iter().zip(labels).map(relabelled).collect();
+    balance(&mut samples);
     Data {
         source: data.source.clone(),
-        samples: data.samples.iter().zip(labels).map(relabelled).collect(),
+        samples,
         encoder: data.encoder.clone(),
         counts: Vec::new(),
         images: Vec::new(),

@@ -4,7 +4,7 @@ mod place;
 
 use super::{CliError, CliResult, Context, Exit, print_json, print_line};
 use crate::checkpoint::Checkpoint;
-use crate::experiment::{Setup, load, train_on, training_chart};
+use crate::experiment::{Setup, load_training, train_on, training_chart};
 use crate::plots;
 use indicatif::{ProgressBar, ProgressStyle};
 use saccade_engine::learning::optimizer::OptimizerConfig;
@@ -91,8 +91,10 @@ enum SchedulePreset {
 
 #[derive(Debug, clap::Args)]
 struct ClassifierArgs {
-    /// Data set (.bag, .mcap or .db3) of `saccade dataset make`.
-    dataset: PathBuf,
+    /// Data sets (.bag, .mcap or .db3) of `saccade dataset make`. All classes count alike,
+    /// however many samples each has.
+    #[arg(required = true)]
+    datasets: Vec<PathBuf>,
     /// Weights to write.
     #[arg(long, short, default_value = "weights.safetensors")]
     out: PathBuf,
@@ -265,13 +267,13 @@ fn classifier(args: &ClassifierArgs) -> CliResult {
     let setup = args.network.setup();
     check_out(&args.out)?;
     let kept = checkpoint(args)?;
-    let data = load(&args.dataset, args.network.interval_ms, None)?;
+    let data = load_training(&args.datasets, args.network.interval_ms)?;
     let bar = epoch_bar(setup.training.epochs);
     let (classifier, report) = train_on(&data, &setup, args.seed, kept.as_ref(), &mut |e| {
         bar.set_message(epoch_text(e));
         bar.inc(1);
     })
-    .context(format!("training on {}", args.dataset.display()))?;
+    .context(format!("training on {}", data.source.file))?;
     bar.finish_and_clear();
     if let Some(folder) = args.out.parent() {
         std::fs::create_dir_all(folder).context(format!("making {}", folder.display()))?;

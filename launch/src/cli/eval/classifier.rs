@@ -3,7 +3,7 @@
 use super::{fixed, not_the_same, robustness, weights_on};
 use crate::cli::train::{NetworkArgs, epoch_bar, epoch_text};
 use crate::cli::{CliError, CliResult, Context, Exit, print_json, print_line, write_json};
-use crate::experiment::{Results, SHUFFLED, compare, load};
+use crate::experiment::{Results, SHUFFLED, compare, load, load_training};
 use crate::plots;
 use saccade_engine::models::evaluation::evaluate;
 use std::path::{Path, PathBuf};
@@ -21,9 +21,10 @@ pub struct ClassifierArgs {
     /// Weights (.safetensors).
     #[arg(long, short, requires = "dataset")]
     weights: Option<PathBuf>,
-    /// Data set to train on, once per seed.
-    #[arg(long, requires = "test")]
-    train: Option<PathBuf>,
+    /// Data sets to train on, once per seed. All classes count alike, however many samples
+    /// each has.
+    #[arg(long, requires = "test", value_delimiter = ',')]
+    train: Vec<PathBuf>,
     /// Held-out data set.
     #[arg(long, requires = "train")]
     test: Option<PathBuf>,
@@ -74,9 +75,9 @@ pub fn run(args: &ClassifierArgs) -> CliResult {
         })?;
         return robustness::show(&table, args.report.as_deref(), args.json);
     }
-    let results = match (&args.dataset, &args.weights, &args.train, &args.test) {
-        (Some(dataset), Some(weights), _, _) => of_weights(args, dataset, weights)?,
-        (_, _, Some(train), Some(test)) => of_trainings(args, train, test)?,
+    let results = match (&args.dataset, &args.weights, &args.test) {
+        (Some(dataset), Some(weights), _) => of_weights(args, dataset, weights)?,
+        (_, _, Some(test)) => of_trainings(args, &args.train, test)?,
         _ => {
             return Err(CliError::usage(
                 "give a data set and --weights, or --train and --test",
@@ -105,9 +106,13 @@ fn of_weights(args: &ClassifierArgs, dataset: &Path, weights: &Path) -> Result<R
     Ok(Results::new(&data, &[(seed, evaluation)]))
 }
 
-fn of_trainings(args: &ClassifierArgs, train: &Path, test: &Path) -> Result<Results, CliError> {
+fn of_trainings(
+    args: &ClassifierArgs,
+    train: &[PathBuf],
+    test: &Path,
+) -> Result<Results, CliError> {
     let setup = args.network.setup();
-    let train = load(train, args.network.interval_ms, None)?;
+    let train = load_training(train, args.network.interval_ms)?;
     let test = load(test, args.network.interval_ms, Some(train.encoder.clone()))?;
     not_the_same(
         "--train",
