@@ -91,8 +91,8 @@ enum SchedulePreset {
 
 #[derive(Debug, clap::Args)]
 struct ClassifierArgs {
-    /// Data sets (.bag, .mcap or .db3) of `saccade dataset make`. All classes count alike,
-    /// however many samples each has.
+    /// Data sets (.bag, .mcap or .db3) of `saccade dataset make`. A class counts by
+    /// the root of the number of its samples.
     #[arg(required = true)]
     datasets: Vec<PathBuf>,
     /// Weights to write.

@@ -5,8 +5,8 @@ use saccade_engine::models::sample::Sample;
 use saccade_msgs::CLASSES;
 use std::path::PathBuf;
 
-/// Reads data sets to train on, in the order given, and weighs their samples so that all
-/// classes count alike, however many samples each has (see [`balance`]).
+/// Reads data sets to train on, in the order given, and weighs their samples so that a class
+/// with more of them counts for less than their number (see [`balance`]).
 ///
 /// # Errors
 /// No path is given; otherwise as [`load`].
@@ -37,20 +37,23 @@ impl Data {
     }
 }
 
-/// Gives each sample the weight with which every class that there is has the same sum,
-/// and the mean is 1: with as many samples of each class it is 1 for all, exactly.
+/// Gives each sample a weight that falls with the root of its class's number of samples, of
+/// mean 1: with as many samples of each class it is 1 for all, exactly.
 ///
 /// More samples of one class are there because it varies most, not because it is to be
-/// expected most: an empty table is what it is by whatever else lies there.
+/// expected most: an empty table is what it is by whatever else lies there. The root is
+/// half-way: where all samples count alike objects are lost to that class, where all classes
+/// do it is lost to objects.
 pub fn balance(samples: &mut [Sample]) {
     let mut of_class = [0_usize; CLASSES.len()];
     for sample in samples.iter() {
         of_class[sample.label] += 1;
     }
-    let classes = of_class.iter().filter(|&&n| n > 0).count();
-    let alike = samples.len() as f32 / classes.max(1) as f32;
+    let roots = of_class.map(|n| (n as f64).sqrt());
+    // The sum of n / root(n) over the classes.
+    let mean = roots.iter().sum::<f64>() / samples.len().max(1) as f64;
     for sample in samples {
-        sample.weight = alike / of_class[sample.label] as f32;
+        sample.weight = (1.0 / (mean * roots[sample.label])) as f32;
     }
 }
 
@@ -74,14 +77,19 @@ mod tests {
     }
 
     #[test]
-    fn classes_count_alike() {
-        let mut samples = of(&[0, 3, 3, 3, 1, 1]);
+    fn a_class_counts_by_the_root_of_its_samples() {
+        let mut samples = of(&[0, 3, 3, 3, 3]);
         balance(&mut samples);
-        let third = 2.0 / 3.0;
-        assert_eq!(weights(&samples), [2.0, third, third, third, 1.0, 1.0]);
-        let mut samples = of(&[0, 1, 2, 3, 3, 2, 1, 0, 0, 1, 2, 3]);
-        balance(&mut samples);
-        assert_eq!(weights(&samples), [1.0; 12]);
+        let expected = [5.0 / 3.0, 5.0 / 6.0, 5.0 / 6.0, 5.0 / 6.0, 5.0 / 6.0];
+        for (weight, expected) in weights(&samples).into_iter().zip(expected) {
+            assert!((weight - expected).abs() < 1e-6, "{weight} {expected}");
+        }
+        for per_class in [1, 10, 300, 900, 1013] {
+            let mut samples = of(&[0, 1, 2, 3].repeat(per_class));
+            balance(&mut samples);
+            assert_eq!(weights(&samples), vec![1.0; 4 * per_class]);
+        }
+        balance(&mut []);
     }
 
     #[test]

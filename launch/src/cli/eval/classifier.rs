@@ -21,8 +21,8 @@ pub struct ClassifierArgs {
     /// Weights (.safetensors).
     #[arg(long, short, requires = "dataset")]
     weights: Option<PathBuf>,
-    /// Data sets to train on, once per seed. All classes count alike, however many samples
-    /// each has.
+    /// Data sets to train on, once per seed. A class counts by the root of the
+    /// number of its samples.
     #[arg(long, requires = "test", value_delimiter = ',')]
     train: Vec<PathBuf>,
     /// Held-out data set.
