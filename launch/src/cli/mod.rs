@@ -17,6 +17,7 @@ pub mod doctor;
 pub mod eval;
 pub mod events;
 pub mod experiment;
+mod keep;
 pub mod launch;
 #[cfg(feature = "dds")]
 mod live;

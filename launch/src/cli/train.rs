@@ -2,8 +2,8 @@
 
 mod place;
 
+use super::keep::KeepArgs;
 use super::{CliError, CliResult, Context, Exit, print_json, print_line};
-use crate::checkpoint::Checkpoint;
 use crate::experiment::{Setup, load_training, train_on, training_chart};
 use crate::plots;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -12,7 +12,6 @@ use saccade_engine::models::config::ClassifierConfig;
 use saccade_engine::models::training::{EpochReport, TrainConfig, TrainReport};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 /// Arguments of `saccade train`.
 #[derive(Debug, clap::Args)]
@@ -103,23 +102,8 @@ struct ClassifierArgs {
     seed: u64,
     #[command(flatten)]
     network: NetworkArgs,
-    /// File to keep the training in, so that it can go on after an interruption of any
-    /// kind; written after every epoch and every --checkpoint-every seconds.
-    #[arg(long, value_name = "FILE")]
-    checkpoint: Option<PathBuf>,
-    /// Seconds between two checkpoints at most; 0 is after every batch.
-    #[arg(
-        long,
-        value_name = "SECONDS",
-        default_value_t = 30,
-        requires = "checkpoint"
-    )]
-    checkpoint_every: u64,
-    /// Go on from --checkpoint, to the same weights, to the bit, as without the
-    /// interruption. Data, parameters and seed must be the same. Begins anew where the
-    /// file is not there yet.
-    #[arg(long, requires = "checkpoint")]
-    resume: bool,
+    #[command(flatten)]
+    keep: KeepArgs,
     /// Picture of loss and accuracy over the epochs.
     #[arg(long)]
     curve: Option<PathBuf>,
@@ -209,39 +193,6 @@ struct TrainDocument<'a> {
     report: &'a TrainReport,
 }
 
-/// Holds a checkpoint's file against `--resume`, and makes its folder; whether to go on
-/// from it.
-pub(super) fn goes_on(path: &Path, resume: bool) -> Result<bool, CliError> {
-    let there = path.exists();
-    match (there, resume) {
-        (true, false) => {
-            return Err(CliError::usage(format!(
-                "--checkpoint {}: the file is there already; go on from it with --resume, or remove it",
-                path.display()
-            )));
-        }
-        (false, true) => eprintln!("{} is not there yet: begins anew", path.display()),
-        _ => (),
-    }
-    if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder).context(format!("making {}", folder.display()))?;
-    }
-    Ok(there)
-}
-
-/// The checkpoint asked for.
-fn checkpoint(args: &ClassifierArgs) -> Result<Option<Checkpoint>, CliError> {
-    let Some(path) = &args.checkpoint else {
-        return Ok(None);
-    };
-    goes_on(path, args.resume)?;
-    Ok(Some(Checkpoint {
-        path: path.clone(),
-        every: Duration::from_secs(args.checkpoint_every),
-        resume: args.resume,
-    }))
-}
-
 /// Runs `saccade train`.
 ///
 /// # Errors
@@ -266,7 +217,7 @@ fn check_out(out: &Path) -> Result<(), CliError> {
 fn classifier(args: &ClassifierArgs) -> CliResult {
     let setup = args.network.setup();
     check_out(&args.out)?;
-    let kept = checkpoint(args)?;
+    let kept = args.keep.kept(args.keep.checkpoint.clone())?;
     let data = load_training(&args.datasets, args.network.interval_ms)?;
     let bar = epoch_bar(setup.training.epochs);
     let (classifier, report) = train_on(&data, &setup, args.seed, kept.as_ref(), &mut |e| {

@@ -50,7 +50,7 @@ pub(super) fn run(task: Task, args: &RunArgs, seeds: u16) -> CliResult {
         let learnt: Result<Vec<Document>, CliError> = seeds
             .iter()
             .map(|&seed| {
-                let kept = args.kept(args.file_of(rule, seed))?;
+                let kept = args.keep.kept(args.file_of(rule, seed))?;
                 Ok(learn::learn(task, seed, rule, args, kept.as_ref())?.0)
             })
             .collect();

@@ -5,9 +5,8 @@ mod compare;
 mod course;
 mod learn;
 
-use super::train::goes_on;
+use super::keep::KeepArgs;
 use super::{CliError, CliResult, Context, Exit, print_json, print_line, write_json};
-use crate::checkpoint::Checkpoint;
 use crate::plots;
 use clap::ValueEnum;
 use saccade_engine::experiments::{
@@ -17,7 +16,6 @@ use saccade_engine::learning::error_neurons::ErrorNeuronParams;
 use saccade_engine::learning::rule::Rule;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 /// Arguments of `saccade experiment`.
 #[derive(Debug, clap::Args)]
@@ -73,22 +71,8 @@ struct RunArgs {
     /// Error neurons in each of the two populations of a readout, for error-neurons and erbp.
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..=10_000))]
     population: u16,
-    /// File to keep the learning in, so that it can go on after an interruption of any kind;
-    /// with --compare one for each rule and seed, named after it.
-    #[arg(long, value_name = "FILE")]
-    checkpoint: Option<PathBuf>,
-    /// Seconds between two checkpoints at most; 0 is after every iteration.
-    #[arg(
-        long,
-        value_name = "SECONDS",
-        default_value_t = 30,
-        requires = "checkpoint"
-    )]
-    checkpoint_every: u64,
-    /// Go on from --checkpoint, to the same bits as without the interruption. Begins anew where
-    /// the file is not there yet.
-    #[arg(long, requires = "checkpoint")]
-    resume: bool,
+    #[command(flatten)]
+    keep: KeepArgs,
     /// Folder for `curves.json` and the pictures; made where it is missing.
     #[arg(long, short)]
     out: Option<PathBuf>,
@@ -237,23 +221,10 @@ pub fn run(args: ExperimentArgs) -> CliResult {
 }
 
 impl RunArgs {
-    /// The checkpoint in this file, with its folder made.
-    fn kept(&self, path: Option<PathBuf>) -> Result<Option<Checkpoint>, CliError> {
-        let Some(path) = path else {
-            return Ok(None);
-        };
-        goes_on(&path, self.resume)?;
-        Ok(Some(Checkpoint {
-            path,
-            every: Duration::from_secs(self.checkpoint_every),
-            resume: self.resume,
-        }))
-    }
-
     /// The file of a rule and seed where several are compared: `a.ckpt` becomes
     /// `a-erbp-3.ckpt`.
     fn file_of(&self, rule: RuleName, seed: u32) -> Option<PathBuf> {
-        let path = self.checkpoint.as_ref()?;
+        let path = self.keep.checkpoint.as_ref()?;
         let value = rule.to_possible_value();
         let rule = value.as_ref().map_or("rule", |v| v.get_name());
         let mut name = path.file_stem().unwrap_or_default().to_owned();
@@ -274,7 +245,7 @@ impl HeldOutArgs {
 
 /// Learns a task by one rule, from one seed.
 fn one(task: Task, args: &RunArgs) -> CliResult {
-    let kept = args.kept(args.checkpoint.clone())?;
+    let kept = args.keep.kept(args.keep.checkpoint.clone())?;
     let (mut document, raster) = learn::learn(task, args.seed, args.rule, args, kept.as_ref())
         .context(format!("learning {}", task.name()))?;
     document.baselines = learn::baselines(task, args.seed)?;

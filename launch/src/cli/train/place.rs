@@ -1,6 +1,7 @@
 //! `saccade train place`: a place network from recordings of a robot that looks and feels.
 
 use super::{PlaceArgs, SchedulePreset};
+use crate::cli::keep::goes_on;
 use crate::cli::{CliError, CliResult, Context, Exit, print_json, print_line};
 use crate::plots::{self, LineChart, Series};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -137,7 +138,7 @@ fn begin<'a>(
     let Some(path) = &args.checkpoint else {
         return Ok(Trainer::new(samples, config, schedule, args.seed)?);
     };
-    if super::goes_on(path, args.resume)? {
+    if goes_on(path, args.resume)? {
         let trainer = Trainer::load_checkpoint(samples, config, schedule, args.seed, path);
         return trainer.context(format!("going on from {}", path.display()));
     }
