@@ -9,10 +9,10 @@ use std::time::Duration;
 #[derive(Debug, clap::Args)]
 pub struct KeepArgs {
     /// File to keep the learning in, so that it can go on after an interruption of any kind;
-    /// written at least every --checkpoint-every seconds. Where several are learnt (--compare), one
+    /// written at least every --checkpoint-every seconds. Where several networks learn, one
     /// for each, named after it.
     #[arg(long, value_name = "FILE")]
-    pub checkpoint: Option<PathBuf>,
+    checkpoint: Option<PathBuf>,
     /// Seconds between two checkpoints at most; 0 is after every change of the weights.
     #[arg(
         long,
@@ -29,17 +29,34 @@ pub struct KeepArgs {
 }
 
 impl KeepArgs {
-    /// The checkpoint in this file, with its folder made.
-    pub fn kept(&self, path: Option<PathBuf>) -> Result<Option<Checkpoint>, CliError> {
-        let Some(path) = path else {
-            return Ok(None);
-        };
+    /// The checkpoint asked for, with its folder made.
+    pub fn kept(&self) -> Result<Option<Checkpoint>, CliError> {
+        let file = self.checkpoint.as_ref();
+        file.map(|path| self.kept_in(path.clone())).transpose()
+    }
+
+    /// That of one of several networks: of `a.ckpt` and `erbp-3` in `a-erbp-3.ckpt`.
+    pub fn kept_of(&self, one: &str) -> Result<Option<Checkpoint>, CliError> {
+        let file = self.checkpoint.as_ref();
+        file.map(|path| {
+            let mut name = path.file_stem().unwrap_or_default().to_owned();
+            name.push(format!("-{one}"));
+            if let Some(extension) = path.extension() {
+                name.push(".");
+                name.push(extension);
+            }
+            self.kept_in(path.with_file_name(name))
+        })
+        .transpose()
+    }
+
+    fn kept_in(&self, path: PathBuf) -> Result<Checkpoint, CliError> {
         goes_on(&path, self.resume)?;
-        Ok(Some(Checkpoint {
+        Ok(Checkpoint {
             path,
             every: Duration::from_secs(self.checkpoint_every),
             resume: self.resume,
-        }))
+        })
     }
 }
 

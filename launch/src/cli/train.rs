@@ -217,7 +217,7 @@ fn check_out(out: &Path) -> Result<(), CliError> {
 fn classifier(args: &ClassifierArgs) -> CliResult {
     let setup = args.network.setup();
     check_out(&args.out)?;
-    let kept = args.keep.kept(args.keep.checkpoint.clone())?;
+    let kept = args.keep.kept()?;
     let data = load_training(&args.datasets, args.network.interval_ms)?;
     let bar = epoch_bar(setup.training.epochs);
     let (classifier, report) = train_on(&data, &setup, args.seed, kept.as_ref(), &mut |e| {

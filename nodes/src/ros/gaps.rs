@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-/// Publishers whose numbers are remembered.
-const MAX_PUBLISHERS: usize = 4096;
+/// Publishers of which something is remembered.
+pub(super) const MAX_PUBLISHERS: usize = 4096;
 
 /// Number of the last message of each publisher.
 #[derive(Debug, Default)]

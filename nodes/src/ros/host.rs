@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use super::action_client::{ActionClients, ClientPart};
 use super::action_server::{ActionServers, ServerPart};
-use super::gaps::Gaps;
+use super::gaps::{Gaps, MAX_PUBLISHERS};
 use super::services::{ServicePart, Services};
 use super::{Incoming, Middleware, NetworkError, Publish, Receive};
 use crate::clock;
@@ -31,8 +31,6 @@ const PATIENCE: Duration = Duration::from_millis(50);
 const GO_ON: Duration = Duration::from_millis(20);
 /// A topic complains of its messages at most so often.
 const COMPLAINT: Duration = Duration::from_secs(5);
-/// Publishers of which the type is remembered.
-const MAX_PUBLISHERS: usize = 4096;
 
 /// Connects all nodes of a real-time run by what `join` makes.
 pub fn connect<M: Middleware + 'static>(

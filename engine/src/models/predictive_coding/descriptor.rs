@@ -14,8 +14,8 @@ impl Descriptor for Recogniser {
         Ok(answer.code.to_vec())
     }
 
-    /// The published inference of joint causes goes through samples in batches, which is many times as
-    /// fast and gives the same codes but for rounding.
+    /// The published inference of joint causes goes through samples in batches, which is
+    /// many times as fast and gives the same codes but for rounding.
     fn describe_all(&mut self, samples: &Samples, senses: Senses) -> Result<Vec<Vec<f32>>> {
         if let (Method::Published(iterations), None) = (self.method(), self.place().readout()) {
             return self.place().infer(samples, senses, iterations);

@@ -90,8 +90,8 @@ pub(super) fn network(file: &SafeTensors<'_>, config: &Config) -> Result<Network
     Network::from_connections(config.clone(), both)
 }
 
-/// The readout in a file's tensors. What a feature counts is in its weights; how many there
-/// are is told by the sizes.
+/// The readout in a file's tensors: as many features of a sense as were asked for, or as it
+/// has top causes.
 fn readout(file: &SafeTensors<'_>, config: &Config, how: ReadoutConfig) -> Result<Readout> {
     let slow = |m: usize| -> Result<SlowFeatures> {
         let top = config.pathways()[m].layers.last().copied().unwrap_or(0);

@@ -50,7 +50,9 @@ pub(super) fn run(task: Task, args: &RunArgs, seeds: u16) -> CliResult {
         let learnt: Result<Vec<Document>, CliError> = seeds
             .iter()
             .map(|&seed| {
-                let kept = args.keep.kept(args.file_of(rule, seed))?;
+                let value = rule.to_possible_value();
+                let name = value.as_ref().map_or("rule", |v| v.get_name());
+                let kept = args.keep.kept_of(&format!("{name}-{seed}"))?;
                 Ok(learn::learn(task, seed, rule, args, kept.as_ref())?.0)
             })
             .collect();

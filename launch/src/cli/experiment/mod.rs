@@ -220,23 +220,6 @@ pub fn run(args: ExperimentArgs) -> CliResult {
     }
 }
 
-impl RunArgs {
-    /// The file of a rule and seed where several are compared: `a.ckpt` becomes
-    /// `a-erbp-3.ckpt`.
-    fn file_of(&self, rule: RuleName, seed: u32) -> Option<PathBuf> {
-        let path = self.keep.checkpoint.as_ref()?;
-        let value = rule.to_possible_value();
-        let rule = value.as_ref().map_or("rule", |v| v.get_name());
-        let mut name = path.file_stem().unwrap_or_default().to_owned();
-        name.push(format!("-{rule}-{seed}"));
-        if let Some(extension) = path.extension() {
-            name.push(".");
-            name.push(extension);
-        }
-        Some(path.with_file_name(name))
-    }
-}
-
 impl HeldOutArgs {
     fn batch(&self) -> usize {
         usize::from(self.batch.batch)
@@ -245,7 +228,7 @@ impl HeldOutArgs {
 
 /// Learns a task by one rule, from one seed.
 fn one(task: Task, args: &RunArgs) -> CliResult {
-    let kept = args.keep.kept(args.keep.checkpoint.clone())?;
+    let kept = args.keep.kept()?;
     let (mut document, raster) = learn::learn(task, args.seed, args.rule, args, kept.as_ref())
         .context(format!("learning {}", task.name()))?;
     document.baselines = learn::baselines(task, args.seed)?;
