@@ -8,15 +8,16 @@
 //!
 //! With every label, the columns of `W` of the classes that have been taught here are
 //! fitted anew to all that is kept, each class weighing the same, from what they were
-//! before and in a fixed number of steps (more fit the few samples too well): e-prop's rule for
-//! readout weights, error times trace, with the error of the decision
+//! before and in a fixed number of steps, ever smaller ones: e-prop's rule for readout
+//! weights, error times trace, with the error of the decision, and a pull back to where
+//! they were, because the few samples can be fitted too well
 //!
 //! ```text
-//! p = softmax(beta F W),   dW_jk = -eta beta F_j (p_k - t_k)
+//! p = softmax(beta F W),   dW_jk = -eta (beta F_j (p_k - t_k) + stay (W_jk - W0_jk) / size^2)
 //! ```
 //!
-//! `beta` being the sharpness of the decision and `t` the label, softened so that a few
-//! samples do not prove certainty. The other columns and all other weights stay as they
+//! `beta` being the sharpness of the decision, `size` a typical readout weight and `t` the
+//! label, softened so that a few samples do not prove certainty. The other columns and all other weights stay as they
 //! are: what lies between the old classes does not move at all, and an old class can
 //! only lose what the new one takes.
 
@@ -37,8 +38,12 @@ pub struct RehearsalConfig {
     pub kept: usize,
     /// Steps of Adam per label.
     pub steps: usize,
-    /// Adam's step size, relative to the typical size of a readout weight.
+    /// Adam's first step size, relative to the typical size of a readout weight; it falls
+    /// to 0 on a line.
     pub rate: f64,
+    /// What it costs that a weight has moved by that size: half of this in nats, where a
+    /// class's samples together count as one.
+    pub stay: f64,
 }
 
 impl Default for RehearsalConfig {
@@ -46,7 +51,8 @@ impl Default for RehearsalConfig {
         Self {
             kept: 64,
             steps: 200,
-            rate: 0.05,
+            rate: 0.1,
+            stay: 1.5e-3,
         }
     }
 }
@@ -69,6 +75,7 @@ impl Rehearsal {
         check_count("rehearsal.kept", config.kept, 1, 100_000)?;
         check_count("rehearsal.steps", config.steps, 1, 100_000)?;
         check("rehearsal.rate", config.rate, 0.0, 10.0)?;
+        check("rehearsal.stay", config.stay, 0.0, 1e3)?;
         Ok(Self {
             config,
             kept: Vec::new(),
@@ -123,6 +130,11 @@ impl Rehearsal {
         Ok(true)
     }
 
+    /// Whether `class` has been taught here.
+    pub fn taught(&self, class: usize) -> bool {
+        self.start.get(class).is_some_and(Option::is_some)
+    }
+
     /// Intervals kept, by class.
     pub fn counts(&self) -> Vec<usize> {
         self.kept.iter().map(VecDeque::len).collect()
@@ -132,7 +144,9 @@ impl Rehearsal {
         let beta = classifier.config().decision_sharpness as f32;
         let n_out = classifier.config().n_out;
         let weights = &mut classifier.network_mut().weights.w_out;
-        let eta = (self.config.rate * typical_size(weights, n_out, &self.start)) as f32;
+        let size = typical_size(weights, n_out, &self.start);
+        let eta = (self.config.rate * size) as f32;
+        let stay = (self.config.stay / size.powi(2).max(1e-12)) as f32;
         let taught = self.start.iter().enumerate();
         let mut columns: Vec<Column> = taught
             .filter_map(|(k, start)| Some(Column::of(k, start.clone()?)))
@@ -165,8 +179,9 @@ impl Rehearsal {
                     add_scaled(&mut column.gradient, error, traces);
                 }
             }
+            let left = 1.0 - (step - 1) as f32 / self.config.steps as f32;
             for column in &mut columns {
-                column.step(step as i32, eta);
+                column.step(step as i32, eta * left, stay);
             }
         }
         for column in &columns {
@@ -181,6 +196,7 @@ impl Rehearsal {
 struct Column {
     class: usize,
     weights: Vec<f32>,
+    start: Vec<f32>,
     gradient: Vec<f32>,
     mean: Vec<f32>,
     square: Vec<f32>,
@@ -191,6 +207,7 @@ impl Column {
         let zero = vec![0.0; weights.len()];
         Self {
             class,
+            start: weights.clone(),
             weights,
             gradient: zero.clone(),
             mean: zero.clone(),
@@ -202,13 +219,15 @@ impl Column {
         self.weights.iter().zip(traces).map(|(w, f)| w * f).sum()
     }
 
-    /// Step `t` (from 1) of Adam; the gradient is used up.
-    fn step(&mut self, t: i32, eta: f32) {
+    /// Step `t` (from 1) of Adam, with a pull to the start; the gradient is used up.
+    fn step(&mut self, t: i32, eta: f32, stay: f32) {
         let (b1, b2) = (0.9_f32, 0.99_f32);
         let (unbias_1, unbias_2) = (1.0 / (1.0 - b1.powi(t)), 1.0 / (1.0 - b2.powi(t)));
         let moments = self.mean.iter_mut().zip(&mut self.square);
         let weights = self.weights.iter_mut().zip(&mut self.gradient);
-        for ((w, g), (m, v)) in weights.zip(moments) {
+        let weights = weights.zip(&self.start);
+        for (((w, g), start), (m, v)) in weights.zip(moments) {
+            *g += stay * (*w - start);
             *m = b1 * *m + (1.0 - b1) * *g;
             *v = b2 * *v + (1.0 - b2) * *g * *g;
             *w -= eta * *m * unbias_1 / ((*v * unbias_2).sqrt() + 1e-12);

@@ -138,8 +138,9 @@ impl Learner {
     }
 
     /// An interval has ended, of this class if it was told. How many intervals were
-    /// learnt from. Without a label no weight changes; a confident decision is kept, to be
-    /// rehearsed when a label comes.
+    /// learnt from. Without a label no weight changes; a confident decision for a class that
+    /// was not taught here is kept, to be rehearsed when a label comes. What a class is that
+    /// labels teach, they alone say: its own first mistakes would be learnt.
     ///
     /// # Errors
     /// The engine's, where learning diverges; the weights stay.
@@ -165,7 +166,8 @@ impl Learner {
             }
             (Plastic::Readout(rehearsal), None) => {
                 let decision = classifier.decision();
-                if f64::from(decision.confidence) >= self.remember_above {
+                let confident = f64::from(decision.confidence) >= self.remember_above;
+                if confident && !rehearsal.taught(decision.class) {
                     rehearsal.keep(classifier, decision.class)?;
                 }
                 Ok(0)
