@@ -191,7 +191,7 @@ fn lazy_rows_are_every_synapse_in_every_tick() {
                 fired += online.fired().len();
             }
             online.settle();
-            let parts = online.network().weights.parts().into_iter();
+            let parts = online.network().unwrap().weights.parts().into_iter();
             for (ours, theirs) in parts.zip(eager.network.weights.parts()) {
                 for (a, b) in ours.iter().zip(theirs) {
                     worst = worst.max((a - b).abs());
@@ -251,7 +251,14 @@ fn weights_stay_within_their_bounds() {
             online.learn(Some(&[1.0]));
             if tick % 50 == 0 {
                 online.settle();
-                for w in online.network().weights.parts().into_iter().flatten() {
+                for w in online
+                    .network()
+                    .unwrap()
+                    .weights
+                    .parts()
+                    .into_iter()
+                    .flatten()
+                {
                     assert!((bounds.0..=bounds.1).contains(w), "tick {tick}: {w}");
                 }
             }
@@ -289,9 +296,9 @@ fn settling_changes_nothing() {
                 online.learn(Some(&error));
             }
             if tick % 7 == 0 {
-                let before = watched.network().weights.w_rec.clone();
+                let before = watched.network().unwrap().weights.w_rec.clone();
                 watched.settle();
-                let after = &watched.network().weights.w_rec;
+                let after = &watched.network().unwrap().weights.w_rec;
                 let change = before.iter().zip(after).map(|(a, b)| (a - b).abs());
                 moved += change.sum::<f64>();
             }
@@ -300,7 +307,10 @@ fn settling_changes_nothing() {
         plain.settle();
         watched.settle();
         assert!(moved > 0.0);
-        assert_eq!(plain.network().weights, watched.network().weights);
+        assert_eq!(
+            plain.network().unwrap().weights,
+            watched.network().unwrap().weights
+        );
     }
 }
 
@@ -365,7 +375,11 @@ fn three_ticks_by_hand() {
     }
     assert!((online.layer().v[0] - (v2 - fires)).abs() < 1e-14);
     online.settle();
-    assert_eq!(online.network().weights.w_rec, [0.0], "no self-connection");
+    assert_eq!(
+        online.network().unwrap().weights.w_rec,
+        [0.0],
+        "no self-connection"
+    );
 }
 
 /// Of a sparse network only the synapses learn that there are; by interval as well.
@@ -418,7 +432,7 @@ fn sparse_networks_stay_sparse() {
         .for_each(|g| *g = 1.0);
     adam.update(&mut by_interval, Feedback::Random, &gradient, 1, 1.0)
         .unwrap();
-    for after in [&online.network().weights, &by_interval.weights] {
+    for after in [&online.network().unwrap().weights, &by_interval.weights] {
         for (before, after) in before.parts().into_iter().zip(after.parts()) {
             let (mut changed, mut absent) = (0, 0);
             for (&before, &after) in before.iter().zip(after) {
@@ -451,7 +465,7 @@ fn without_a_teacher_weights_stay() {
         online.learn(None);
     }
     online.settle();
-    assert_eq!(online.network().weights, before);
+    assert_eq!(online.network().unwrap().weights, before);
 }
 
 #[test]

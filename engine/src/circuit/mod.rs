@@ -36,9 +36,40 @@
 //! # Ok::<(), saccade_engine::Error>(())
 //! ```
 //!
-//! # What it cannot do
-//! Its synapses do not learn. Networks that do are [`crate::network`] (e-prop by
-//! interval) and [`crate::learning::online`], whose synapses have no delays.
+//! # Networks that learn
+//! The synapses of a [`Circuit`] do not. A builder whose populations are
+//! [`Cells`](crate::learning::online::Cells), neurons of [`crate::neurons`] and a readout,
+//! makes a network that learns while it runs instead, by e-prop ([`Builder::online`]):
+//!
+//! ```
+//! use saccade_engine::circuit::{Builder, Rule, Value};
+//! use saccade_engine::learning::online::{Cells, OnlineConfig};
+//! use saccade_engine::neurons::NeuronParams;
+//!
+//! let mut model = Builder::new(1.0, 7);
+//! let cue = model.inputs("cue", 40);
+//! let cells = model.population("cells", 100, Cells::spiking(NeuronParams::default()));
+//! let choice = model.population("choice", 2, Cells::Readout { tau_ms: 20.0 });
+//! model
+//!     .project(cue, cells, Rule::FixedIn(10))
+//!     .weight(Value::Normal(0.0, 2.0))
+//!     .delay_ms(Value::Uniform(0.0, 8.0));
+//! model
+//!     .project(cells, cells, Rule::Random(0.1))
+//!     .weight(Value::Normal(0.0, 0.5))
+//!     .delay_ms(Value::Uniform(1.0, 20.0));
+//! model
+//!     .project(cells, choice, Rule::AllToAll)
+//!     .weight(Value::Normal(0.0, 0.1));
+//!
+//! let mut network = model.online::<f32>(&OnlineConfig::default())?;
+//! for tick in 0..500_u32 {
+//!     network.tick(&[tick % 40, tick * 7 % 40])?;
+//!     let error: Vec<f32> = network.readout().iter().map(|y| y - 0.5).collect();
+//!     network.learn(Some(&error));
+//! }
+//! # Ok::<(), saccade_engine::Error>(())
+//! ```
 
 mod connect;
 mod neuron;
@@ -51,8 +82,10 @@ pub use run::Circuit;
 
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use rand_distr::StandardNormal;
 
 use crate::error::{Error, Result, check, check_count};
+use crate::learning::online::Connection;
 use crate::real::Real;
 use neuron::{Neurons, Receptor};
 use run::{Projection, Target};
@@ -64,11 +97,11 @@ const MAX_UNDER_WAY: usize = 1 << 26;
 
 /// A group of inputs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Inputs(usize);
+pub struct Inputs(pub(crate) usize);
 
 /// A population of neurons.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Population(usize);
+pub struct Population(pub(crate) usize);
 
 /// Where a projection comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,6 +131,8 @@ pub enum Value {
     Fixed(f64),
     /// Drawn evenly from `low..=high`.
     Uniform(f64, f64),
+    /// Drawn from a normal distribution with this mean and standard deviation.
+    Normal(f64, f64),
     /// One for each, in the order of [`Rule::pairs`].
     Each(Vec<f64>),
 }
@@ -110,7 +145,7 @@ impl From<f64> for Value {
 
 impl Value {
     /// The numbers of `n` synapses, each within `low..=high`.
-    fn draw(
+    pub(crate) fn draw(
         &self,
         what: &str,
         n: usize,
@@ -124,6 +159,15 @@ impl Value {
                 check(what, *to, *from, high)?;
                 (0..n)
                     .map(|_| from + (to - from) * rng.random::<f64>())
+                    .collect()
+            }
+            Self::Normal(mean, spread) => {
+                check(what, *mean, low, high)?;
+                check(&format!("{what}'s spread"), *spread, 0.0, high)?;
+                let normal = || rng.sample::<f64, _>(StandardNormal);
+                std::iter::repeat_with(normal)
+                    .take(n)
+                    .map(|x| mean + spread * x)
                     .collect()
             }
             Self::Each(values) => {
@@ -141,12 +185,13 @@ impl Value {
 /// A projection as it is described.
 #[derive(Clone, Debug)]
 pub struct Projecting {
-    from: Source,
-    to: Population,
+    pub(crate) from: Source,
+    pub(crate) to: Population,
     rule: Rule,
-    synapse: Synapse,
+    pub(crate) synapse: Synapse,
     weight: Value,
     delay_ms: Option<Value>,
+    pub(crate) learns: bool,
 }
 
 impl Projecting {
@@ -162,25 +207,32 @@ impl Projecting {
         self
     }
 
+    /// Its weights stay as they are also in a network that learns.
+    pub fn fixed(&mut self) -> &mut Self {
+        self.learns = false;
+        self
+    }
+
     /// Delays in ms, rounded to ticks; where nothing is said, a tick from a population
-    /// (which is the least there) and none from inputs.
+    /// (which is the least there) and none from inputs, or to a readout.
     pub fn delay_ms(&mut self, delay_ms: impl Into<Value>) -> &mut Self {
         self.delay_ms = Some(delay_ms.into());
         self
     }
 }
 
-/// A circuit as it is described.
+/// A circuit as it is described, of populations of kind `N`: [`Lif`] for one that runs,
+/// [`Cells`](crate::learning::online::Cells) for one that learns.
 #[derive(Clone, Debug)]
-pub struct Builder {
-    dt_ms: f64,
-    seed: u64,
-    inputs: Vec<(String, usize)>,
-    populations: Vec<(String, usize, Lif)>,
-    projections: Vec<Projecting>,
+pub struct Builder<N = Lif> {
+    pub(crate) dt_ms: f64,
+    pub(crate) seed: u64,
+    pub(crate) inputs: Vec<(String, usize)>,
+    pub(crate) populations: Vec<(String, usize, N)>,
+    pub(crate) projections: Vec<Projecting>,
 }
 
-impl Builder {
+impl<N> Builder<N> {
     /// An empty circuit with ticks of `dt_ms`; connections are drawn from `seed`.
     pub fn new(dt_ms: f64, seed: u64) -> Self {
         Self {
@@ -199,8 +251,8 @@ impl Builder {
     }
 
     /// `n` neurons.
-    pub fn population(&mut self, name: &str, n: usize, lif: Lif) -> Population {
-        self.populations.push((name.to_owned(), n, lif));
+    pub fn population(&mut self, name: &str, n: usize, kind: N) -> Population {
+        self.populations.push((name.to_owned(), n, kind));
         Population(self.populations.len() - 1)
     }
 
@@ -220,10 +272,78 @@ impl Builder {
             synapse: Synapse::Delta,
             weight: Value::Fixed(1.0),
             delay_ms: None,
+            learns: true,
         });
         &mut self.projections[at]
     }
 
+    pub(crate) fn name(&self, described: &Projecting) -> String {
+        let from = match described.from {
+            Source::Inputs(inputs) => &self.inputs[inputs.0].0,
+            Source::Population(population) => &self.populations[population.0].0,
+        };
+        format!(
+            "projection {from} -> {}",
+            self.populations[described.to.0].0
+        )
+    }
+
+    /// Checks the length of a tick, and that nothing is empty or absurd.
+    pub(crate) fn check(&self) -> Result<()> {
+        check("dt_ms", self.dt_ms, 1e-3, 100.0)?;
+        for (name, n) in &self.inputs {
+            let sized = check_count("neurons", *n, 1, MAX_NEURONS);
+            sized.map_err(|e| e.within(format!("inputs {name}")))?;
+        }
+        for (name, n, _) in &self.populations {
+            let sized = check_count("neurons", *n, 1, MAX_NEURONS);
+            sized.map_err(|e| e.within(format!("population {name}")))?;
+        }
+        Ok(())
+    }
+
+    /// Draws the synapses of a projection, whose spikes are on their way for `least_ms` at
+    /// least, by presynaptic neuron and in the order of the rule.
+    pub(crate) fn draw<R: Real>(&self, at: usize, least_ms: f64) -> Result<Vec<Connection<R>>> {
+        let described = &self.projections[at];
+        let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
+        rng.set_stream(at as u64);
+        let n_pre = match described.from {
+            Source::Inputs(inputs) => self.inputs[inputs.0].1,
+            Source::Population(population) => self.populations[population.0].1,
+        };
+        let n_post = self.populations[described.to.0].1;
+        let recurrent = described.from == Source::Population(described.to);
+        let pairs = described.rule.pairs(n_pre, n_post, recurrent, &mut rng)?;
+        let weights = described
+            .weight
+            .draw("weight", pairs.len(), (-1e9, 1e9), &mut rng)?;
+        let delays = match &described.delay_ms {
+            Some(delay) => delay.draw("delay_ms", pairs.len(), (least_ms, 1e6), &mut rng)?,
+            None => vec![least_ms; pairs.len()],
+        };
+        let synapses = pairs.iter().zip(weights.iter().zip(delays));
+        let mut synapses: Vec<Connection<R>> = synapses
+            .map(|(&(from, to), (&weight, delay_ms))| Connection {
+                from,
+                to,
+                delay_ticks: (delay_ms / self.dt_ms).round() as u32,
+                weight: R::of(weight),
+            })
+            .collect();
+        synapses.sort_by_key(|c| c.from);
+        let longest = synapses.iter().map(|c| c.delay_ticks).max().unwrap_or(0) as usize;
+        check_count(
+            "delay in ticks * neurons",
+            longest * n_post.max(n_pre),
+            0,
+            MAX_UNDER_WAY,
+        )?;
+        Ok(synapses)
+    }
+}
+
+impl Builder {
     /// The circuit, at rest.
     ///
     /// # Errors
@@ -233,14 +353,10 @@ impl Builder {
     /// Where a projection names inputs or a population of another builder that this
     /// one does not have.
     pub fn build<R: Real>(&self) -> Result<Circuit<R>> {
-        check("dt_ms", self.dt_ms, 1e-3, 100.0)?;
-        for (name, n) in &self.inputs {
-            let sized = check_count("neurons", *n, 1, MAX_NEURONS);
-            sized.map_err(|e| e.within(format!("inputs {name}")))?;
-        }
+        self.check()?;
         let populations = self.populations.iter().map(|(name, n, lif)| {
-            let checked = check_count("neurons", *n, 1, MAX_NEURONS).and_then(|()| lif.validate());
-            checked.map_err(|e| e.within(format!("population {name}")))?;
+            lif.validate()
+                .map_err(|e| e.within(format!("population {name}")))?;
             Ok(Neurons::new(*n, lif, self.dt_ms))
         });
         let mut circuit = Circuit {
@@ -257,17 +373,6 @@ impl Builder {
         Ok(circuit)
     }
 
-    fn name(&self, described: &Projecting) -> String {
-        let from = match described.from {
-            Source::Inputs(inputs) => &self.inputs[inputs.0].0,
-            Source::Population(population) => &self.populations[population.0].0,
-        };
-        format!(
-            "projection {from} -> {}",
-            self.populations[described.to.0].0
-        )
-    }
-
     /// Draws the synapses of a projection and gives the population their receptor.
     fn connect<R: Real>(
         &self,
@@ -276,69 +381,41 @@ impl Builder {
         neurons: &mut Neurons<R>,
     ) -> Result<Projection<R>> {
         described.synapse.validate()?;
-        let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
-        rng.set_stream(at as u64);
-        let (n_pre, least) = match described.from {
+        let (n_pre, least_ms) = match described.from {
             Source::Inputs(inputs) => (self.inputs[inputs.0].1, 0.0),
             Source::Population(population) => (self.populations[population.0].1, self.dt_ms),
         };
         let (_, n_post, lif) = &self.populations[described.to.0];
-        let recurrent = described.from == Source::Population(described.to);
-        let pairs = described.rule.pairs(n_pre, *n_post, recurrent, &mut rng)?;
-        let weights = described
-            .weight
-            .draw("weight", pairs.len(), (-1e9, 1e9), &mut rng)?;
-        let delays = match &described.delay_ms {
-            Some(delay) => delay.draw("delay_ms", pairs.len(), (least, 1e6), &mut rng)?,
-            None => vec![least; pairs.len()],
-        };
-        let mut synapses: Vec<(u32, Target<R>)> = pairs
-            .iter()
-            .zip(weights.iter().zip(delays))
-            .map(|(&(i, neuron), (&weight, delay_ms))| {
-                let delay = (delay_ms / self.dt_ms).round() as u32;
-                let weight = R::of(weight);
-                (
-                    i,
-                    Target {
-                        neuron,
-                        delay,
-                        weight,
-                    },
-                )
-            })
-            .collect();
-        synapses.sort_by_key(|&(i, _)| i);
-        let longest = synapses.iter().map(|(_, t)| t.delay).max().unwrap_or(0) as usize;
-        check_count(
-            "delay in ticks * neurons",
-            longest * n_post,
-            0,
-            MAX_UNDER_WAY,
-        )?;
+        let synapses = self.draw::<R>(at, least_ms)?;
+        let longest = synapses.iter().map(|c| c.delay_ticks).max().unwrap_or(0) as usize;
         // Every projection has a receptor of its own: sums of linear synapses are the
         // same, and the longest delay of one does not cost the others memory.
         let receptor = Receptor::new(described.synapse, *n_post, longest, lif, self.dt_ms);
         neurons.receptors.push(receptor);
         let mut starts = vec![0_u32; n_pre + 1];
-        for &(i, _) in &synapses {
-            starts[i as usize + 1] += 1;
+        for c in &synapses {
+            starts[c.from as usize + 1] += 1;
         }
         for i in 0..n_pre {
             starts[i + 1] += starts[i];
         }
+        let target = |c: &Connection<R>| Target {
+            neuron: c.to,
+            delay: c.delay_ticks,
+            weight: c.weight,
+        };
         Ok(Projection {
             from: described.from,
             to: described.to,
             receptor: neurons.receptors.len() - 1,
             starts,
-            targets: synapses.into_iter().map(|(_, target)| target).collect(),
+            targets: synapses.iter().map(target).collect(),
         })
     }
 }
 
 impl Error {
-    fn within(self, place: String) -> Self {
+    pub(crate) fn within(self, place: String) -> Self {
         Self::In {
             place,
             source: Box::new(self),

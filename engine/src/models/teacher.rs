@@ -328,7 +328,9 @@ impl<'a> Pupil<'a> {
     fn deciding(&self) -> &Weights<f32> {
         match &self.rule {
             _ if self.manner.average == Average::Decides => &self.average,
-            Rule::Tick { online, .. } => &online.network().weights,
+            Rule::Tick { online, .. } => online
+                .network()
+                .map_or(&self.decider.weights, |n| &n.weights),
             Rule::Presentation(by) => &by.network.weights,
         }
     }
@@ -398,7 +400,9 @@ impl<'a> Pupil<'a> {
         let moved = label.is_some() || self.manner.goes_on;
         if self.manner.average == Average::Decides && moved {
             let weights = match &self.rule {
-                Rule::Tick { online, .. } => &online.network().weights,
+                Rule::Tick { online, .. } => online
+                    .network()
+                    .map_or(&self.decider.weights, |n| &n.weights),
                 Rule::Presentation(by) => &by.network.weights,
             };
             follow(&mut self.average, weights, self.shown, AVERAGE_DECAY);

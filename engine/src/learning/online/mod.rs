@@ -21,29 +21,45 @@
 //! ([`span`]), exact up to rounding, so that cost follows the spikes. Where that cannot
 //! be (Adam; weights that could meet their bounds) they are worked off tick by tick:
 //! the same numbers in the same order as updating every synapse in every tick.
-//! Neurons that have never spiked cost nothing.
+//! Neurons that have never spiked cost nothing, and neither do synapses that there are not:
+//! where few of them are, each row has the addresses of its own ([`columns`]).
+//!
+//! A synapse may have a delay. A spike of neuron `i` that arrives `d` ticks later is the
+//! spike of another neuron, as far as its synapses can tell, so the synapses of `i` that
+//! have one delay are a row with a `zbar` of its own.
+//!
+//! [`Online::new`] takes a [`Network`]; [`Builder::online`](crate::circuit::Builder::online)
+//! builds several populations with sparse, delayed projections.
 //!
 //! # What NEST does otherwise
 //! A spike that arrives in tick `s` finds there the weight as of tick `s - 2`, and the
 //! learning signal of that tick has not arrived either: it is lost. [`Online::as_nest`]
 //! does the same, for comparisons only.
 
+mod columns;
+mod model;
 mod past;
+mod projection;
 mod span;
 mod synapses;
+
+pub use model::Cells;
+pub use projection::Connection;
 
 use serde::{Deserialize, Serialize};
 
 use super::feedback::Feedback;
 use super::optimizer::{OptimizerConfig, keep_within};
+use crate::circuit;
 use crate::error::{Error, Result, check};
-use crate::network::{Network, Part, Topology};
-use crate::neurons::Layer;
+use crate::network::{Network, Part};
+use crate::neurons::{Dynamics, Layer};
 use crate::real::Real;
-use crate::simd::{add_rows, add_scaled};
+use crate::simd::add_scaled;
 use past::{Past, Rule};
+use projection::{Pre, Projection, Sizes};
 use span::Span;
-use synapses::{Due, Kind, Synapses};
+use synapses::{Due, Kind};
 
 /// Parameters of the rule.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -102,31 +118,104 @@ impl OnlineConfig {
     }
 }
 
+/// What synapses need of the neurons that they lead to.
+#[derive(Clone, Debug)]
+struct Side<R> {
+    rule: Rule<R>,
+    past: Past<R>,
+    span: Span<R>,
+    /// Rise of the threshold by a spike of each neuron, ALIF last.
+    beta: Vec<R>,
+}
+
+impl<R: Real> Side<R> {
+    /// Of `n` neurons or readouts; `beta` of neurons.
+    fn new(kind: Kind, rule: Rule<R>, n: usize, beta: Vec<R>) -> Self {
+        let (cells, n_out) = match kind {
+            Kind::Spiking => (n, 0),
+            Kind::Readout => (0, n),
+        };
+        Self {
+            past: Past::new(cells, n_out),
+            span: Span::new(kind, &rule, n_out, &beta),
+            rule,
+            beta,
+        }
+    }
+
+    /// Notes what the rates of the tick's neurons ask for.
+    fn regulate(&mut self, now: u64, population: &mut Population<R>) {
+        let (rule, reg) = (&self.rule, self.past.reg.row_mut(now));
+        let rates = population.rate.iter_mut().zip(&population.layer.z);
+        for ((f, &z), reg) in rates.zip(reg) {
+            *f = rule.kappa_reg * *f + (R::ONE - rule.kappa_reg) * z * rule.per_ms;
+            *reg = rule.c_reg * (*f - rule.f_target);
+        }
+    }
+
+    /// The tick's learning signal has been written.
+    fn signalled(&mut self, now: u64) {
+        if self.rule.decays.len() == 1 {
+            // One trace serves both.
+            let (signal, reg) = (self.past.signal.row_mut(now), self.past.reg.row(now));
+            add_scaled(signal, R::ONE, reg);
+        }
+        self.past.note_peaks(now);
+    }
+}
+
+/// A population of neurons that fire.
+#[derive(Clone, Debug)]
+struct Population<R> {
+    layer: Layer<R>,
+    dynamics: Dynamics<R>,
+    fired: Vec<u32>,
+    /// Running rate `f`, `[n]`.
+    rate: Vec<R>,
+    /// `[n_out, n]`, or none where it is symmetric.
+    feedback: Option<Vec<R>>,
+}
+
+impl<R: Real> Population<R> {
+    fn new(layer: Layer<R>, dynamics: Dynamics<R>, feedback: Option<Vec<R>>) -> Self {
+        let n = layer.v.len();
+        Self {
+            layer,
+            dynamics,
+            fired: Vec::with_capacity(n),
+            rate: vec![R::ZERO; n],
+            feedback,
+        }
+    }
+}
+
 /// A network that learns while it runs.
 #[derive(Clone, Debug)]
 pub struct Online<R> {
-    /// Its weights are those of the last spike of each neuron, or a little later.
-    network: Network<R>,
-    /// The network as [`Online::settle`] found it.
-    settled: Option<Network<R>>,
-    rule: Rule<R>,
-    layer: Layer<R>,
+    /// The first input of each group, and their number.
+    inputs: Vec<u32>,
+    populations: Vec<Population<R>>,
+    /// Index here (the readout comes last) of each population of the builder.
+    numbers: Vec<usize>,
     readout: Vec<R>,
-    fired: Vec<u32>,
-    /// Running rate `f`, `[n_rec]`.
-    rate: Vec<R>,
-    past: Past<R>,
-    /// The readout weights before they change, where the feedback follows them.
-    before: Vec<R>,
-    synapses: [Synapses<R>; 3],
-    /// Towards the recurrent layer, and towards the readout.
-    spans: [Span<R>; 2],
+    /// Of the populations in their order, and of the readout, last.
+    sides: Vec<Side<R>>,
+    /// Their weights are those of the last spike of each neuron, or a little later.
+    projections: Vec<Projection<R>>,
+    feedback: Feedback,
+    /// The weights to the readout before they change, of each projection, where the
+    /// feedback follows them.
+    before: Vec<Vec<R>>,
     /// Rows that catch up in this tick.
     due: Vec<Due>,
     /// The tick under way, from 0.
     now: u64,
     /// Whether the tick under way has run and waits for its error.
     open: bool,
+    /// The network that it was made from, as [`Online::settle`] found it.
+    network: Option<Network<R>>,
+    /// The synapses of each projection, as [`Online::settle`] found them.
+    settled: Vec<Vec<R>>,
 }
 
 impl<R: Real> Online<R> {
@@ -137,7 +226,6 @@ impl<R: Real> Online<R> {
     /// [`Error::Parameter`] where a parameter is out of range, or where the feedback is
     /// not symmetric and the network has none.
     pub fn new(mut network: Network<R>, config: &OnlineConfig) -> Result<Self> {
-        config.validate()?;
         if config.feedback != Feedback::Symmetric && network.feedback.is_none() {
             return Err(Error::Parameter {
                 name: "online.feedback".to_owned(),
@@ -145,6 +233,7 @@ impl<R: Real> Online<R> {
                 range: "symmetric for a network without feedback weights".to_owned(),
             });
         }
+        config.validate()?;
         let t = network.topology;
         let n = t.n_rec();
         let layer = Layer::new(t.n_lif, t.n_alif, network.beta);
@@ -152,34 +241,95 @@ impl<R: Real> Online<R> {
         for part in network.weights.parts_mut() {
             keep_within(part, rule.bounds);
         }
-        let span = |kind| Span::new(kind, &rule, t.n_out, &layer.beta);
-        Ok(Self {
-            spans: [span(Kind::Recurrent), span(Kind::Readout)],
-            synapses: synapses(&network, &layer, &rule, config),
-            rule,
-            layer,
-            readout: vec![R::ZERO; t.n_out],
-            fired: Vec::with_capacity(n),
-            rate: vec![R::ZERO; n],
-            past: Past::new(n, t.n_out),
-            before: Vec::with_capacity(n * t.n_out),
-            due: Vec::with_capacity(t.n_in + n),
+        let n_alif = layer.beta.iter().filter(|b| **b != R::ZERO).count();
+        let inputs = Pre::Inputs {
+            first: 0,
+            n: t.n_in as u32,
+        };
+        let projections = [
+            (
+                Part::Input,
+                (inputs, 0, Kind::Spiking),
+                (t.n_in, n, n_alif),
+                0,
+            ),
+            (
+                Part::Recurrent,
+                (Pre::Cells(0), 0, Kind::Spiking),
+                (n, n, n_alif),
+                1,
+            ),
+            (
+                Part::Readout,
+                (Pre::Cells(0), 1, Kind::Readout),
+                (n, t.n_out, 0),
+                0,
+            ),
+        ]
+        .map(|(part, ends, (pre, post, n_alif), delay)| {
+            let connections = of_network(&network, part, post, delay);
+            let sizes = Sizes { pre, post, n_alif };
+            Projection::new(ends, sizes, &connections, &rule, config)
+        });
+        let sides = vec![
+            Side::new(Kind::Spiking, rule.clone(), n, layer.beta.clone()),
+            Side::new(Kind::Readout, rule, t.n_out, Vec::new()),
+        ];
+        let population = Population::new(layer, network.dynamics.clone(), network.feedback.clone());
+        let mut online = Self::of(vec![0, t.n_in as u32], vec![population], sides, config);
+        online.connect(projections.into());
+        online.network = Some(network);
+        Ok(online)
+    }
+
+    /// Populations and a readout, at rest, without synapses. `inputs`: the first input of
+    /// each group, and how many there are in all.
+    fn of(
+        inputs: Vec<u32>,
+        populations: Vec<Population<R>>,
+        sides: Vec<Side<R>>,
+        config: &OnlineConfig,
+    ) -> Self {
+        let n_out = sides.last().map_or(0, |side| side.past.error.row(0).len());
+        Self {
+            inputs,
+            numbers: (0..=populations.len()).collect(),
+            populations,
+            readout: vec![R::ZERO; n_out],
+            sides,
+            projections: Vec::new(),
+            feedback: config.feedback,
+            before: Vec::new(),
+            due: Vec::new(),
             now: 0,
             open: false,
-            settled: None,
-            network,
-        })
+            network: None,
+            settled: Vec::new(),
+        }
+    }
+
+    /// Gives it its synapses.
+    fn connect(&mut self, projections: Vec<Projection<R>>) {
+        self.due = Vec::with_capacity(projections.iter().map(Projection::rows).sum());
+        self.settled = projections.iter().map(|p| p.weights.clone()).collect();
+        self.before.clone_from(&self.settled);
+        self.projections = projections;
     }
 
     /// The same with NEST's delays (see the module docs), `flush_after` ticks being
     /// its `flush_event_send_interval`. To be called before the first tick.
     #[must_use]
     pub fn as_nest(mut self, flush_after: u32) -> Self {
-        self.rule.lag = 1;
-        self.synapses[1].flush_after = Some(u64::from(flush_after));
-        // NEST counts Adam's steps by its own clock, which is ahead of ours by this.
-        for (synapses, ahead) in self.synapses.iter_mut().zip([2, 2, 3]) {
-            synapses.steps_ahead = ahead;
+        for side in &mut self.sides {
+            side.rule.lag = 1;
+        }
+        for projection in &mut self.projections {
+            let to_readout = projection.to == self.populations.len();
+            let recurrent = matches!(projection.from, Pre::Cells(_)) && !to_readout;
+            let synapses = &mut projection.synapses;
+            synapses.flush_after = recurrent.then_some(u64::from(flush_after));
+            // NEST counts Adam's steps by its own clock, which is ahead of ours by this.
+            synapses.steps_ahead = if to_readout { 3 } else { 2 };
         }
         self
     }
@@ -190,51 +340,57 @@ impl<R: Real> Online<R> {
     /// # Errors
     /// [`Error::InputOutOfRange`]; nothing has happened then.
     pub fn tick(&mut self, inputs: &[u32]) -> Result<()> {
-        let n_in = self.network.topology.n_in;
+        let n_in = self.inputs.last().map_or(0, |&n| n as usize);
         if let Some(&id) = inputs.iter().find(|id| **id as usize >= n_in) {
             return Err(Error::InputOutOfRange { id, n_in });
         }
         if self.open {
             self.learn(None);
         }
-        let end = self.now.saturating_sub(self.rule.lag);
-        let fired = std::mem::take(&mut self.fired);
-        for (part, spikes) in [inputs, &fired].into_iter().enumerate() {
-            self.arrive(part, spikes, end);
-        }
-        self.catch_up(end);
-        for (part, spikes) in [inputs, &fired].into_iter().enumerate() {
-            for &i in spikes {
-                self.synapses[part].spike(i as usize, self.now, &self.rule);
+        let now = self.now;
+        for projection in &mut self.projections {
+            if let Pre::Inputs { first, n } = projection.from {
+                for &id in inputs {
+                    if let Some(i) = id.checked_sub(first).filter(|i| *i < n) {
+                        projection.send(i, now);
+                    }
+                }
             }
         }
-        add_rows(&mut self.layer.current, &self.network.weights.w_in, inputs);
-        add_rows(&mut self.layer.current, &self.network.weights.w_rec, &fired);
-        self.fired = fired;
-        let psi = self.past.psi.row_mut(self.now);
-        self.layer.step(&self.network.dynamics, psi);
-        self.fired.clear();
-        self.layer.fired(&mut self.fired);
-        self.read_out(end);
+        for p in 0..self.populations.len() {
+            self.catch_up(p);
+            let current = &mut self.populations[p].layer.current;
+            for projection in self.projections.iter_mut().filter(|to| to.to == p) {
+                projection.arrive(now, R::ONE, current, &self.sides[p].rule);
+            }
+            let population = &mut self.populations[p];
+            let psi = self.sides[p].past.psi.row_mut(now);
+            population.layer.step(&population.dynamics, psi);
+            population.fired.clear();
+            population.layer.fired(&mut population.fired);
+        }
+        for projection in &mut self.projections {
+            if let Pre::Cells(p) = projection.from {
+                for &i in &self.populations[p].fired {
+                    projection.send(i, now);
+                }
+            }
+        }
+        self.read_out();
         self.open = true;
         Ok(())
     }
 
-    fn read_out(&mut self, end: u64) {
-        let fired = std::mem::take(&mut self.fired);
-        self.arrive(2, &fired, end);
-        self.catch_up(end);
-        let d = &self.network.dynamics;
+    fn read_out(&mut self) {
+        let to = self.populations.len();
+        self.catch_up(to);
+        let rule = &self.sides[to].rule;
         for y in &mut self.readout {
-            *y *= d.kappa;
+            *y *= rule.kappa_out;
         }
-        let k = self.readout.len();
-        for &j in &fired {
-            self.synapses[2].spike(j as usize, self.now, &self.rule);
-            let row = &self.network.weights.w_out[j as usize * k..][..k];
-            add_scaled(&mut self.readout, d.p_out, row);
+        for projection in self.projections.iter_mut().filter(|p| p.to == to) {
+            projection.arrive(self.now, rule.p_out, &mut self.readout, rule);
         }
-        self.fired = fired;
     }
 
     /// Ends the tick with the error of its readout (`y - target`, or what
@@ -248,85 +404,108 @@ impl<R: Real> Online<R> {
             return;
         }
         self.open = false;
-        let (rule, now) = (&self.rule, self.now);
-        let row = self.past.error.row_mut(now);
+        let now = self.now;
+        let Some((to_readout, sides)) = self.sides.split_last_mut() else {
+            return;
+        };
+        let last = sides.len();
+        let row = to_readout.past.error.row_mut(now);
         match error {
             Some(error) => row.copy_from_slice(error),
             None => row.fill(R::ZERO),
         }
-        let reg = self.past.reg.row_mut(now);
-        for ((f, reg), &z) in self.rate.iter_mut().zip(reg).zip(&self.layer.z) {
-            *f = rule.kappa_reg * *f + (R::ONE - rule.kappa_reg) * z * rule.per_ms;
-            *reg = rule.c_reg * (*f - rule.f_target);
-        }
-        self.learning_signal();
-        if self.rule.decays.len() == 1 {
-            // One trace serves both.
-            let (signal, reg) = (self.past.signal.row_mut(now), self.past.reg.row(now));
-            add_scaled(signal, R::ONE, reg);
-        }
-        self.past.note_peaks(now);
-        self.now += 1;
-        if self.rule.feedback != Feedback::Random {
-            // The learning signal of the next tick needs the readout weights of this one.
-            let feedback = self.rule.feedback;
-            feedback.remember(&self.network, &mut self.before);
-            let end = self.now.saturating_sub(self.rule.lag);
-            self.synapses[2].all_due(2, end, &mut self.due);
-            self.catch_up(end);
-            feedback.follow(&mut self.network, &self.before);
-            if matches!(feedback, Feedback::Adaptive { .. }) {
-                self.synapses[2].remeasure();
-            }
-        }
-    }
-
-    fn learning_signal(&mut self) {
-        let signal = self.past.signal.row_mut(self.now);
-        let error = self.past.error.row(self.now);
-        signal.fill(R::ZERO);
-        let n = signal.len();
-        match &self.network.feedback {
-            Some(feedback) if self.rule.feedback != Feedback::Symmetric => {
-                for (b, &e) in feedback.chunks_exact(n.max(1)).zip(error) {
-                    add_scaled(signal, e, b);
+        to_readout.past.note_peaks(now);
+        let error = to_readout.past.error.row(now);
+        for (p, (side, population)) in sides.iter_mut().zip(&mut self.populations).enumerate() {
+            side.regulate(now, population);
+            let signal = side.past.signal.row_mut(now);
+            signal.fill(R::ZERO);
+            match &population.feedback {
+                Some(feedback) if self.feedback != Feedback::Symmetric => {
+                    for (b, &e) in feedback.chunks_exact(signal.len().max(1)).zip(error) {
+                        add_scaled(signal, e, b);
+                    }
                 }
-            }
-            _ => {
-                let rows = self.network.weights.w_out.chunks_exact(error.len().max(1));
-                for (l, row) in signal.iter_mut().zip(rows) {
-                    for (&w, &e) in row.iter().zip(error) {
-                        *l += w * e;
+                _ => {
+                    let (from, to) = (Pre::Cells(p), last);
+                    let here = |q: &&Projection<R>| q.from == from && q.to == to;
+                    for projection in self.projections.iter().filter(here) {
+                        projection.send_back(error, signal);
                     }
                 }
             }
+            side.signalled(now);
+        }
+        self.now += 1;
+        if self.feedback != Feedback::Random {
+            self.follow();
         }
     }
 
-    /// Rows of a part that must catch up in this tick: spikes of these neurons arrive
-    /// there, or it is their turn.
-    fn arrive(&mut self, part: usize, neurons: &[u32], end: u64) {
-        for &i in neurons {
-            self.synapses[part].due(part, i, end, true, &mut self.due);
+    /// The learning signal of the next tick needs the readout weights of this one.
+    fn follow(&mut self) {
+        let to = self.populations.len();
+        let end = self.now.saturating_sub(self.sides[to].rule.lag);
+        let adaptive = matches!(self.feedback, Feedback::Adaptive { .. });
+        for (part, projection) in self.projections.iter_mut().enumerate() {
+            if projection.to == to && projection.plastic {
+                projection.synapses.all_due(part, end, &mut self.due);
+                if adaptive {
+                    self.before[part].clone_from(&projection.weights);
+                }
+            }
         }
-        self.synapses[part].late_rows(part, self.now, end, &mut self.due);
+        self.work_off(to, end);
+        let Feedback::Adaptive { decay } = self.feedback else {
+            return;
+        };
+        let keep = R::of(1.0 - decay);
+        for (projection, before) in self.projections.iter_mut().zip(&self.before) {
+            let Pre::Cells(p) = projection.from else {
+                continue;
+            };
+            if let Some(feedback) = &mut self.populations[p].feedback
+                && projection.to == to
+                && projection.plastic
+            {
+                projection.lead(before, keep, feedback);
+            }
+        }
+        let feedbacks = self.populations.iter_mut().flat_map(|p| &mut p.feedback);
+        feedbacks.flatten().for_each(|b| *b *= keep);
     }
 
-    /// Rows that are due learn from the ticks before `end`. They are all of the readout,
-    /// or none.
-    fn catch_up(&mut self, end: u64) {
+    /// Rows that lead to `to` and at which spikes arrive in this tick, or whose turn it is,
+    /// learn from the ticks before.
+    fn catch_up(&mut self, to: usize) {
+        let end = self.now.saturating_sub(self.sides[to].rule.lag);
+        for (part, projection) in self.projections.iter_mut().enumerate() {
+            if projection.to == to && projection.plastic {
+                projection.due(part, self.now, end, &mut self.due);
+            }
+        }
+        self.work_off(to, end);
+    }
+
+    /// Rows that are due, all of them leading to `to`, learn from the ticks before `end`.
+    fn work_off(&mut self, to: usize, end: u64) {
         if self.due.is_empty() {
             return;
         }
         self.due.sort_unstable();
-        let (past, rule, beta) = (&self.past, &self.rule, &self.layer.beta);
-        let to_readout = self.due.first().is_some_and(|due| due.part == 2);
-        let span = &mut self.spans[usize::from(to_readout)];
+        let Side {
+            rule,
+            past,
+            span,
+            beta,
+        } = &mut self.sides[to];
         let crossing = rule.lag == 0 && matches!(rule.optimizer, OptimizerConfig::Sgd { .. });
         span.begin(end);
         for due in self.due.drain(..) {
-            let (i, synapses) = (due.row as usize, &mut self.synapses[due.part]);
-            let weights = &mut self.network.weights.parts_mut()[due.part][..];
+            let i = due.row as usize;
+            let Projection {
+                synapses, weights, ..
+            } = &mut self.projections[due.part];
             if synapses.take_up(i, due.ticks) && crossing {
                 span.back_to(due.ticks, past, rule, beta);
                 if synapses.cross(i, due.ticks, weights, span, rule) {
@@ -337,30 +516,56 @@ impl<R: Real> Online<R> {
         }
     }
 
-    /// Brings the weights of [`Online::network`] up to the last tick that was learnt from.
-    /// Changes nothing of what comes after, not by a bit; it copies the network, and is
-    /// no part of a tick.
+    /// Brings the weights that can be looked at ([`Online::network`],
+    /// [`Online::connections`]) up to the last tick that was learnt from. Changes nothing
+    /// of what comes after, not by a bit; it copies the network, and is no part of a tick.
     pub fn settle(&mut self) {
-        self.settled = None;
         let mut ahead = self.clone();
-        let end = ahead.now.saturating_sub(ahead.rule.lag);
-        for part in 0..2 {
-            ahead.synapses[part].all_due(part, end, &mut ahead.due);
+        for to in 0..ahead.sides.len() {
+            let end = ahead.now.saturating_sub(ahead.sides[to].rule.lag);
+            for (part, projection) in ahead.projections.iter_mut().enumerate() {
+                if projection.to == to && projection.plastic {
+                    projection.synapses.all_due(part, end, &mut ahead.due);
+                }
+            }
+            ahead.work_off(to, end);
         }
-        ahead.catch_up(end);
-        ahead.synapses[2].all_due(2, end, &mut ahead.due);
-        ahead.catch_up(end);
-        self.settled = Some(ahead.network);
+        if let Some(network) = &mut self.network {
+            let parts = network.weights.parts_mut().into_iter();
+            for (part, projection) in parts.zip(&ahead.projections) {
+                projection.write(part);
+            }
+            network.feedback.clone_from(&ahead.populations[0].feedback);
+        }
+        self.settled = ahead.projections.into_iter().map(|p| p.weights).collect();
     }
 
-    /// The network, its weights as of the last [`Online::settle`].
-    pub fn network(&self) -> &Network<R> {
-        self.settled.as_ref().unwrap_or(&self.network)
+    /// The network that [`Online::new`] was given, its weights as of the last
+    /// [`Online::settle`]; none where it was built otherwise.
+    pub fn network(&self) -> Option<&Network<R>> {
+        self.network.as_ref()
     }
 
-    /// State of the recurrent layer.
+    /// Synapses of a projection, in the order in which they were described, as of the last
+    /// [`Online::settle`]; ascending by presynaptic neuron, delay and postsynaptic neuron.
+    ///
+    /// # Panics
+    /// Where there is no such projection.
+    pub fn connections(&self, projection: usize) -> Vec<Connection<R>> {
+        self.projections[projection].connections(&self.settled[projection])
+    }
+
+    /// The number by which [`Online::tick`] knows the first input of a group.
+    ///
+    /// # Panics
+    /// Where the inputs are those of another network.
+    pub fn first_input(&self, group: circuit::Inputs) -> u32 {
+        self.inputs[group.0]
+    }
+
+    /// State of the neurons of the first population.
     pub fn layer(&self) -> &Layer<R> {
-        &self.layer
+        &self.populations[0].layer
     }
 
     /// Readout after the last tick, `[n_out]`.
@@ -368,30 +573,42 @@ impl<R: Real> Online<R> {
         &self.readout
     }
 
-    /// Neurons that fired in the last tick, ascending.
+    /// Neurons of the first population that fired in the last tick, ascending.
     pub fn fired(&self) -> &[u32] {
-        &self.fired
+        &self.populations[0].fired
+    }
+
+    /// Neurons of a population that fired in the last tick, ascending; a readout has none.
+    ///
+    /// # Panics
+    /// Where the population is of another network.
+    pub fn fired_of(&self, population: circuit::Population) -> &[u32] {
+        let cells = self.populations.get(self.numbers[population.0]);
+        cells.map_or(&[], |cells| &cells.fired)
     }
 }
 
-/// The synapses of a network, in the order of [`Part`].
-fn synapses<R: Real>(
+/// The synapses of a part of a network, with one delay.
+fn of_network<R: Real>(
     network: &Network<R>,
-    layer: &Layer<R>,
-    rule: &Rule<R>,
-    config: &OnlineConfig,
-) -> [Synapses<R>; 3] {
-    let Topology { n_in, n_out, .. } = network.topology;
-    let n = network.topology.n_rec();
-    let n_alif = layer.beta.iter().filter(|b| **b != R::ZERO).count();
-    let mut recurrent = network.absent(Part::Recurrent).to_vec();
-    recurrent.extend((0..n).map(|j| (j * n + j) as u32));
-    recurrent.sort_unstable();
-    recurrent.dedup();
-    [
-        (Kind::Input, n_in, n, network.absent(Part::Input)),
-        (Kind::Recurrent, n, n, &recurrent),
-        (Kind::Readout, n, n_out, network.absent(Part::Readout)),
-    ]
-    .map(|(kind, rows, n, absent)| Synapses::new(kind, (rows, n, n_alif), absent, rule, config))
+    part: Part,
+    n_post: usize,
+    delay_ticks: u32,
+) -> Vec<Connection<R>> {
+    let absent = network.absent(part);
+    let (mut next, mut all) = (0, Vec::new());
+    for (at, &weight) in network.weights.parts()[part as usize].iter().enumerate() {
+        let (from, to) = ((at / n_post) as u32, (at % n_post) as u32);
+        if absent.get(next) == Some(&(at as u32)) {
+            next += 1;
+        } else if part != Part::Recurrent || from != to {
+            all.push(Connection {
+                from,
+                to,
+                delay_ticks,
+                weight,
+            });
+        }
+    }
+    all
 }

@@ -1,7 +1,6 @@
 //! The coefficients of the rule, and the last ticks as the synapses need them.
 
 use super::OnlineConfig;
-use crate::learning::feedback::Feedback;
 use crate::learning::optimizer::OptimizerConfig;
 use crate::neurons::Dynamics;
 use crate::real::Real;
@@ -32,7 +31,6 @@ pub(super) struct Rule<R> {
     pub cutoff: u64,
     pub optimizer: OptimizerConfig,
     pub bounds: (R, R),
-    pub feedback: Feedback,
     /// Ticks by which learning is behind an arriving spike: 0, in NEST 1.
     pub lag: u64,
     /// What `|ebar|` (and `rbar`), and `zbarO`, can be at most.
@@ -59,7 +57,6 @@ impl<R: Real> Rule<R> {
             cutoff: config.cutoff_ticks.map_or(u64::MAX, u64::from),
             optimizer: config.optimizer.clone(),
             bounds: (R::of(config.bounds.0), R::of(config.bounds.1)),
-            feedback: config.feedback,
             lag: 0,
             caps: caps(d, beta, config),
         }

@@ -145,20 +145,45 @@ impl<R: Real> Span<R> {
     }
 
     /// Takes a row over the span: its weights, traces and `eps`, with `zbar` in the
-    /// span's first tick.
-    pub fn cross(&self, w: &mut [R], traces: [&mut [R]; 2], eps: &mut [R], zbar: R, eta: R) {
+    /// span's first tick, and the learning rate. It leads to `targets`, or to all.
+    pub fn cross(
+        &self,
+        targets: Option<&[u32]>,
+        w: &mut [R],
+        traces: [&mut [R]; 2],
+        eps: &mut [R],
+        [zbar, eta]: [R; 2],
+    ) {
         if !self.readout.is_empty() {
-            let step = eta * zbar;
-            for (w, &c) in w.iter_mut().zip(&self.readout) {
-                *w -= step * c;
-            }
+            self.cross_to_readout(targets, w, eta * zbar);
             return;
         }
         for (trace, x) in self.traces.iter().zip(traces) {
-            cross(trace, w, x, eps, [zbar, eta]);
+            match targets {
+                None => cross(trace, w, x, eps, [zbar, eta]),
+                Some(targets) => cross_some(trace, targets, w, x, eps, [zbar, eta]),
+            }
         }
-        for (j, eps) in eps.iter_mut().enumerate() {
+        let first = self.traces.first().map_or(0, |trace| trace.b.len()) - self.ee.len();
+        let lif = w.len() - eps.len();
+        for (k, eps) in eps.iter_mut().enumerate() {
+            let j = targets.map_or(k, |targets| targets[lif + k] as usize - first);
             *eps = (self.ee[j] * *eps + self.ez[j] * zbar).unless_below(R::TINY);
+        }
+    }
+
+    fn cross_to_readout(&self, targets: Option<&[u32]>, w: &mut [R], step: R) {
+        match targets {
+            None => {
+                for (w, &c) in w.iter_mut().zip(&self.readout) {
+                    *w -= step * c;
+                }
+            }
+            Some(targets) => {
+                for (w, &k) in w.iter_mut().zip(targets) {
+                    *w -= step * self.readout[k as usize];
+                }
+            }
         }
     }
 }
@@ -210,6 +235,36 @@ vectorised! {
         for j in 0..m {
             w[j] -= b[j] * (of_x * x[j]) + c[j] * of_z + eta * (d[j] * eps[j]);
             x[j] = (kept * x[j] + (q[j] * zbar + r[j] * eps[j])).unless_below(R::TINY);
+        }
+    }
+}
+
+vectorised! {
+    /// The same for a row that leads to `targets`, ascending.
+    fn cross_some<R: Real>(
+        trace: &Trace<R>,
+        targets: &[u32],
+        w: &mut [R],
+        x: &mut [R],
+        eps: &[R],
+        c: [R; 2],
+    ) {
+        let [zbar, eta] = c;
+        let (kept, of_x, of_z) = (trace.kept, eta * trace.decay, eta * zbar);
+        let n = trace.b.len();
+        let (b, c, q) = (&trace.b[..n], &trace.c[..n], &trace.q[..n]);
+        let lif = w.len() - eps.len();
+        for ((w, x), &j) in w[..lif].iter_mut().zip(&mut x[..lif]).zip(targets) {
+            let j = j as usize;
+            *w -= b[j] * (of_x * *x) + c[j] * of_z;
+            *x = (kept * *x + q[j] * zbar).unless_below(R::TINY);
+        }
+        let first = n - trace.d.len();
+        let synapses = w[lif..].iter_mut().zip(&mut x[lif..]).zip(eps);
+        for (((w, x), &eps), &j) in synapses.zip(&targets[lif..]) {
+            let (j, a) = (j as usize, j as usize - first);
+            *w -= b[j] * (of_x * *x) + c[j] * of_z + eta * (trace.d[a] * eps);
+            *x = (kept * *x + (q[j] * zbar + trace.r[a] * eps)).unless_below(R::TINY);
         }
     }
 }

@@ -1,24 +1,23 @@
 //! The synapses from one set of neurons to another, with their traces, row by row.
 
 use super::OnlineConfig;
+use super::columns::Columns;
 use super::past::{HORIZON, Past, Rule};
 use super::span::Span;
 use crate::learning::optimizer::{OptimizerConfig, keep_within};
 use crate::real::Real;
 use crate::simd::{drop_below, vectorised};
 
-/// Where the synapses come from and lead to.
+/// What the synapses lead to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// From inputs to recurrent neurons.
-    Input,
-    /// Between recurrent neurons, none to itself.
-    Recurrent,
-    /// From recurrent neurons to readouts.
+    /// Neurons that fire.
+    Spiking,
+    /// Readouts.
     Readout,
 }
 
-/// A presynaptic neuron.
+/// The synapses of one presynaptic neuron that have one delay.
 #[derive(Clone, Debug)]
 pub(super) struct Row<R> {
     /// The next tick to learn from.
@@ -44,46 +43,51 @@ pub(super) struct Row<R> {
 pub(super) struct Due {
     /// How many; the shortest come first.
     pub(super) ticks: u64,
-    /// Index of its [`Synapses`].
+    /// Index of its projection.
     pub(super) part: usize,
     pub(super) row: u32,
     /// A spike (or NEST's flush) is the reason.
     pub(super) event: bool,
 }
 
-/// A matrix of plastic synapses, one row per presynaptic neuron.
+/// Plastic synapses, row by row.
 #[derive(Clone, Debug)]
 pub(super) struct Synapses<R> {
     kind: Kind,
-    /// Postsynaptic neurons, and how many of them adapt.
-    n: usize,
-    n_alif: usize,
+    columns: Columns,
     rows: Vec<Row<R>>,
     /// Ticks without a spike after which NEST catches up.
     pub(super) flush_after: Option<u64>,
     /// Steps by which NEST's optimizer is ahead.
     pub(super) steps_ahead: u64,
-    /// `ebar`, and `rbar` where it is needed, `[rows, n]`; `eps`, `[rows, n_alif]`.
+    /// `ebar`, and `rbar` where it is needed, of each synapse; `eps` of those that lead to
+    /// neurons that adapt.
     traces: [Vec<R>; 2],
     eps: Vec<R>,
-    /// Moments (Adam): `[rows, n]` or empty.
+    /// Moments (Adam) of each synapse, or empty.
     m: Vec<R>,
     v: Vec<R>,
-    /// Synapses that there are not, as columns row after row, and where each row ends.
+    /// Synapses that there are not where columns are all, row after row, and where each
+    /// row ends.
     absent: Vec<u32>,
     absent_ends: Vec<u32>,
-    /// Eligibility and gradient of the row at work, `[n]`.
+    /// Eligibility and gradient of the row at work, as long as the longest.
     e: Vec<R>,
     gradient: Vec<R>,
+    /// What it needs of the neurons that it leads to, where these are not all: `psi` and
+    /// `beta`, and one thing more at a time.
+    near: [Vec<R>; 3],
     /// Learning rates of the last steps, each with its step.
     rates: Vec<(u64, R)>,
 }
 
 impl<R: Real> Synapses<R> {
-    /// `absent`: positions of the synapses that there are not.
+    /// Of so many rows. `absent`: positions of the synapses that there are not, where
+    /// columns are all.
     pub(super) fn new(
         kind: Kind,
-        (rows, n, n_alif): (usize, usize, usize),
+        rows: usize,
+        columns: Columns,
         absent: &[u32],
         rule: &Rule<R>,
         config: &OnlineConfig,
@@ -98,34 +102,44 @@ impl<R: Real> Synapses<R> {
             steps: 0,
             room: 0.0,
         };
-        let matrix = |needed: bool| vec![R::ZERO; if needed { rows * n } else { 0 }];
-        let recurrent = kind != Kind::Readout;
+        let (n, n_alif, longest) = columns.sizes(rows);
+        let zeros = |needed: bool, n: usize| vec![R::ZERO; if needed { n } else { 0 }];
+        let spiking = kind == Kind::Spiking;
         let adam = matches!(config.optimizer, OptimizerConfig::Adam { .. });
-        let width = n.max(1) as u32;
-        let end = |i: usize| absent.partition_point(|&at| (at as usize) < (i + 1) * n) as u32;
+        let gathers = matches!(columns, Columns::Some { .. });
+        let width = longest.max(1);
+        let end = |i: usize| absent.partition_point(|&at| (at as usize) < (i + 1) * width) as u32;
         Self {
             kind,
-            n,
-            n_alif: if recurrent { n_alif } else { 0 },
+            columns,
             rows: vec![row; rows],
             flush_after: None,
             steps_ahead: 0,
             traces: [
-                matrix(recurrent),
-                matrix(recurrent && rule.decays.len() > 1),
+                zeros(spiking, n),
+                zeros(spiking && rule.decays.len() > 1, n),
             ],
-            eps: vec![R::ZERO; if recurrent { rows * n_alif } else { 0 }],
-            m: matrix(adam),
-            v: matrix(adam),
-            absent: absent.iter().map(|at| at % width).collect(),
-            absent_ends: (0..rows).map(end).collect(),
-            e: vec![R::ZERO; n],
-            gradient: vec![R::ZERO; n],
+            eps: zeros(spiking, n_alif),
+            m: zeros(adam, n),
+            v: zeros(adam, n),
+            absent: absent.iter().map(|at| at % width as u32).collect(),
+            absent_ends: match gathers {
+                true => Vec::new(),
+                false => (0..rows).map(end).collect(),
+            },
+            e: zeros(true, longest),
+            gradient: zeros(true, longest),
+            near: [(); 3].map(|()| zeros(gathers, longest)),
             rates: vec![(0, R::ZERO); HORIZON as usize + 2],
         }
     }
 
-    /// A spike of neuron `i` arrives in tick `now`, its row having caught up.
+    /// Which neurons the rows lead to.
+    pub(super) fn columns(&self) -> &Columns {
+        &self.columns
+    }
+
+    /// A spike arrives at row `i` in tick `now`, the row having caught up.
     pub(super) fn spike(&mut self, i: usize, now: u64, rule: &Rule<R>) {
         let row = &mut self.rows[i];
         row.arriving |= 1 << (now - row.next);
@@ -214,7 +228,7 @@ impl<R: Real> Synapses<R> {
         let OptimizerConfig::Sgd { eta } = rule.optimizer else {
             return false;
         };
-        let at = i * self.n..(i + 1) * self.n;
+        let at = self.columns.of(i);
         let w = &mut weights[at.clone()];
         let row = &mut self.rows[i];
         // A little more for what is rounded.
@@ -240,8 +254,10 @@ impl<R: Real> Synapses<R> {
             .traces
             .each_mut()
             .map(|x| x.get_mut(at.clone()).unwrap_or_default());
-        let eps = &mut self.eps[i * self.n_alif..(i + 1) * self.n_alif];
-        span.cross(w, traces, eps, zbar, R::of(eta));
+        let eps = self.eps.get_mut(self.columns.adapting_of(i));
+        let eps = eps.unwrap_or_default();
+        let targets = self.columns.targets_of(i);
+        span.cross(targets, w, traces, eps, [zbar, R::of(eta)]);
         for &j in self.absent_of(i) {
             w[j as usize] = R::ZERO;
         }
@@ -249,11 +265,14 @@ impl<R: Real> Synapses<R> {
     }
 
     /// Columns of row `i` without a synapse.
-    fn absent_of(&self, i: usize) -> &[u32] {
+    pub(super) fn absent_of(&self, i: usize) -> &[u32] {
+        let Some(&end) = self.absent_ends.get(i) else {
+            return &[];
+        };
         let start = i
             .checked_sub(1)
             .map_or(0, |before| self.absent_ends[before]);
-        &self.absent[start as usize..self.absent_ends[i] as usize]
+        &self.absent[start as usize..end as usize]
     }
 
     /// Learns tick by tick from the ticks before `end` that row `i` has not seen yet.
@@ -288,15 +307,15 @@ impl<R: Real> Synapses<R> {
     }
 
     fn drop_tiny(&mut self, i: usize) {
-        let at = i * self.n..(i + 1) * self.n;
+        let at = self.columns.of(i);
         let [ebar, rbar] = &mut self.traces;
         for x in [ebar, rbar, &mut self.m] {
             drop_below(x.get_mut(at.clone()).unwrap_or_default(), R::TINY);
         }
         let v = self.v.get_mut(at).unwrap_or_default();
         drop_below(v, R::TINY * R::TINY);
-        let eps = i * self.n_alif..(i + 1) * self.n_alif;
-        drop_below(&mut self.eps[eps], R::TINY);
+        let eps = self.eps.get_mut(self.columns.adapting_of(i));
+        drop_below(eps.unwrap_or_default(), R::TINY);
     }
 
     /// The gradient of one tick, and the traces after it.
@@ -309,25 +328,26 @@ impl<R: Real> Synapses<R> {
         }
         row.arriving >>= 1;
         let zbar = row.zbar;
+        let (at, targets) = (self.columns.of(i), self.columns.targets_of(i));
+        let gradient = &mut self.gradient[..at.len()];
+        let [near_psi, near_beta, near] = &mut self.near;
         if self.kind == Kind::Readout {
-            for (g, &e) in self.gradient.iter_mut().zip(past.error.row(tick)) {
+            let error = gathered(past.error.row(tick), targets, near);
+            for (g, &e) in gradient.iter_mut().zip(error) {
                 *g = e * zbar;
             }
             return;
         }
-        let eps = &mut self.eps[i * self.n_alif..(i + 1) * self.n_alif];
-        eligibility(&mut self.e, eps, past.psi.row(tick), beta, [zbar, rule.rho]);
-        self.gradient.fill(R::ZERO);
+        let e = &mut self.e[..at.len()];
+        let eps = &mut self.eps[self.columns.adapting_of(i)];
+        let psi = gathered(past.psi.row(tick), targets, near_psi);
+        let beta = gathered(beta, targets, near_beta);
+        eligibility(e, eps, psi, beta, [zbar, rule.rho]);
+        gradient.fill(R::ZERO);
         let traces = rule.decays.iter().zip(&mut self.traces);
         for (k, (&decay, trace)) in traces.enumerate() {
-            let trace = &mut trace[i * self.n..(i + 1) * self.n];
-            filter(
-                trace,
-                &mut self.gradient,
-                &self.e,
-                past.signal_of(k, tick),
-                decay,
-            );
+            let signal = gathered(past.signal_of(k, tick), targets, near);
+            filter(&mut trace[at.clone()], gradient, e, signal, decay);
         }
     }
 
@@ -338,7 +358,8 @@ impl<R: Real> Synapses<R> {
         }
         let [ebar, rbar] = &self.traces;
         let trace = if rbar.is_empty() { ebar } else { rbar };
-        let trace = &trace[i * self.n..(i + 1) * self.n];
+        let trace = &trace[self.columns.of(i)];
+        let reg = gathered(reg, self.columns.targets_of(i), &mut self.near[2]);
         for ((g, &x), &reg) in self.gradient.iter_mut().zip(trace).zip(reg) {
             *g = reg * x;
         }
@@ -350,14 +371,15 @@ impl<R: Real> Synapses<R> {
         for &j in self.absent_of(i) {
             gradient[j as usize] = R::ZERO;
         }
-        let at = i * self.n..(i + 1) * self.n;
+        let at = self.columns.of(i);
         let w = &mut weights[at.clone()];
         while self.rows[i].steps < self.rows[i].next + self.steps_ahead {
             self.rows[i].steps += 1;
             let rate = self.rate(self.rows[i].steps, rule);
             let adam = if self.m.is_empty() { 0..0 } else { at.clone() };
             let (m, v) = (&mut self.m[adam.clone()], &mut self.v[adam]);
-            rule.optimizer.step_row(rate, w, &gradient, m, v);
+            rule.optimizer
+                .step_row(rate, w, &gradient[..at.len()], m, v);
             if self.rows[i].steps < self.rows[i].next + self.steps_ahead {
                 gradient.fill(R::ZERO);
             }
@@ -385,14 +407,16 @@ impl<R: Real> Synapses<R> {
         row.next = end;
         row.zbar *= power(self.kind.filter(rule).0);
         for (trace, &decay) in self.traces.iter_mut().zip(&rule.decays) {
-            if let Some(x) = trace.get_mut(i * self.n..(i + 1) * self.n) {
+            if let Some(x) = trace.get_mut(self.columns.of(i)) {
                 let decay = power(decay);
                 x.iter_mut().for_each(|x| *x *= decay);
             }
         }
         let rho = power(rule.rho);
-        let eps = &mut self.eps[i * self.n_alif..(i + 1) * self.n_alif];
-        eps.iter_mut().for_each(|x| *x *= rho);
+        let eps = self.eps.get_mut(self.columns.adapting_of(i));
+        for x in eps.unwrap_or_default() {
+            *x *= rho;
+        }
     }
 }
 
@@ -400,10 +424,21 @@ impl Kind {
     /// Decay of `zbar` in a tick, and what a spike adds to it.
     fn filter<R: Real>(self, rule: &Rule<R>) -> (R, R) {
         match self {
-            Self::Input | Self::Recurrent => (rule.alpha, rule.p),
+            Self::Spiking => (rule.alpha, rule.p),
             Self::Readout => (rule.kappa_out, rule.p_out),
         }
     }
+}
+
+/// What there is of each neuron that a row leads to: of all, or written to `near`.
+fn gathered<'a, R: Real>(all: &'a [R], targets: Option<&[u32]>, near: &'a mut [R]) -> &'a [R] {
+    let Some(targets) = targets else {
+        return all;
+    };
+    for (x, &j) in near.iter_mut().zip(targets) {
+        *x = all[j as usize];
+    }
+    &near[..targets.len()]
 }
 
 /// How far the weights are from their bounds at least.
