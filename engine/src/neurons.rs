@@ -52,7 +52,7 @@ impl Surrogate {
 }
 
 /// How a spike resets the potential: by the threshold, unless it says otherwise.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reset {
     /// In the next step, undecayed: step 2 above (NEST's `bsshslm_2020` neurons).
@@ -64,6 +64,16 @@ pub enum Reset {
     /// surrogate gradient is piecewise linear. Learning takes no notice of it: an
     /// eligibility decays with the membrane as if nothing had been reset.
     ToZero,
+    /// The same to this potential, at most 0 (NEST's `eprop_iaf_psc_delta` with `E_L` at 0).
+    /// Only for neurons without refractory time: theirs would hold the potential meanwhile.
+    To(f64),
+}
+
+impl Reset {
+    /// Whether a spike sets the potential to what it was not made from.
+    pub fn is_hard(self) -> bool {
+        matches!(self, Self::ToZero | Self::To(_))
+    }
 }
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
@@ -141,12 +151,16 @@ impl NeuronParams {
         check("neuron.psi_height", self.psi_height, 0.0, 1e6)?;
         check("neuron.psi_width", self.psi_width, 1e-6, 1e6)?;
         // Other surrogates are worked out after the reset, from what it left.
-        if self.reset == Reset::ToZero && self.surrogate != Surrogate::PiecewiseLinear {
+        if self.reset.is_hard() && self.surrogate != Surrogate::PiecewiseLinear {
             return Err(Error::Parameter {
                 name: "neuron.surrogate".to_owned(),
                 value: format!("{:?}", self.surrogate),
-                range: "PiecewiseLinear with the reset ToZero".to_owned(),
+                range: format!("PiecewiseLinear with the reset {:?}", self.reset),
             });
+        }
+        if let Reset::To(v) = self.reset {
+            check("neuron.reset.to", v, -1e6, 0.0)?;
+            check("neuron.t_ref_ms with reset.to", self.t_ref_ms, 0.0, 0.0)?;
         }
         Ok(())
     }
@@ -195,6 +209,7 @@ impl<R: Real> Dynamics<R> {
             Reset::Late => (params.v_th, 0.0, 1.0),
             Reset::AtOnce => (0.0, params.v_th, 1.0),
             Reset::ToZero => (0.0, 0.0, 0.0),
+            Reset::To(v) => (0.0, -v, 0.0),
         };
         Self {
             alpha: R::of(alpha),
@@ -415,6 +430,7 @@ mod tests {
             (Reset::Late, 1.25, decay * 1.25 - 1.0),
             (Reset::AtOnce, 0.25, decay * 0.25),
             (Reset::ToZero, 0.0, 0.0),
+            (Reset::To(-0.5), -0.5, -0.5 * decay),
         ] {
             let d = Dynamics::<f64>::new(&NeuronParams { reset, ..params() });
             let mut layer = Layer::new(1, 0, 0.0);
@@ -437,5 +453,14 @@ mod tests {
             text.contains("neuron.tau_m_ms") && text.contains("NaN"),
             "{text}"
         );
+        for (t_ref_ms, to, says) in [(2.0, -0.5, "t_ref_ms"), (0.0, 0.5, "reset.to is 0.5")] {
+            let bad = NeuronParams {
+                reset: Reset::To(to),
+                t_ref_ms,
+                ..NeuronParams::default()
+            };
+            let text = bad.validate().unwrap_err().to_string();
+            assert!(text.contains(says), "{text}");
+        }
     }
 }

@@ -14,9 +14,28 @@ const ITERATIONS: usize = 5;
 /// 1 - kappa.
 const SCALE: f64 = 1.0 - 0.97;
 
+/// What the reference's network is made of.
+#[derive(Clone, Copy, PartialEq)]
+enum Model {
+    Iaf,
+    IafAdapt,
+    IafPscDelta,
+    IafPscDeltaAdapt,
+}
+
+impl Model {
+    fn adapts(self) -> bool {
+        matches!(self, Self::IafAdapt | Self::IafPscDeltaAdapt)
+    }
+
+    fn delta(self) -> bool {
+        matches!(self, Self::IafPscDelta | Self::IafPscDeltaAdapt)
+    }
+}
+
 /// 100 inputs, 100 neurons, one readout that must stay at 0 while frozen noise comes in.
-fn regression<R: Real>(adaptive: bool) -> (Network<R>, Vec<Vec<u32>>) {
-    let (n_lif, n_alif) = if adaptive { (0, 100) } else { (100, 0) };
+fn regression<R: Real>(model: Model) -> (Network<R>, Vec<Vec<u32>>) {
+    let (n_lif, n_alif) = if model.adapts() { (0, 100) } else { (100, 0) };
     let topology = Topology {
         n_in: 100,
         n_lif,
@@ -26,13 +45,17 @@ fn regression<R: Real>(adaptive: bool) -> (Network<R>, Vec<Vec<u32>>) {
     let params = NeuronParams {
         tau_m_ms: 30.0,
         tau_out_ms: 30.0,
-        tau_a_ms: 2000.0,
-        v_th: 0.03,
-        beta: 0.0174,
+        // Of `eprop_iaf_psc_delta_adapt` NEST's defaults are taken.
+        tau_a_ms: if model.delta() { 10.0 } else { 2000.0 },
+        v_th: if model.delta() { 0.5 } else { 0.03 },
+        beta: if model.delta() { 1.0 } else { 0.0174 },
         t_ref_ms: 0.0,
         psi_height: 10.0,
         psi_width: 0.03,
-        reset: Reset::AtOnce,
+        reset: match model.delta() {
+            true => Reset::To(-0.5),
+            false => Reset::AtOnce,
+        },
         regular_spike_arrival: true,
         regular_spike_arrival_out: true,
         ..NeuronParams::default()
@@ -40,15 +63,20 @@ fn regression<R: Real>(adaptive: bool) -> (Network<R>, Vec<Vec<u32>>) {
     let mut network = Network::new(topology, &params);
     let mut random = NumpyRandom::new(1);
     // In single precision, as there.
-    let mut draw = |count: usize| -> Vec<R> {
-        let weight = |normal: f64| (normal / 10.0) as f32 * SCALE as f32;
-        let weights = (0..count).map(|_| R::of(f64::from(weight(random.normal()))));
+    let mut draw = |count: usize, scale: &dyn Fn(f32) -> f32| -> Vec<R> {
+        let weight = |normal: f64| f64::from(scale((normal / 10.0) as f32));
+        let weights = (0..count).map(|_| R::of(weight(random.normal())));
         weights.collect()
     };
-    network.weights.w_in = draw(100 * 100);
-    network.weights.w_rec = draw(100 * 100);
-    network.weights.w_out = draw(100);
-    network.feedback = Some(draw(100));
+    let less = |w: f32| w * SCALE as f32;
+    let (inner, back): (&dyn Fn(f32) -> f32, &dyn Fn(f32) -> f32) = match model.delta() {
+        true => (&|w| w, &|w| w / SCALE as f32),
+        false => (&less, &less),
+    };
+    network.weights.w_in = draw(100 * 100, inner);
+    network.weights.w_rec = draw(100 * 100, inner);
+    network.weights.w_out = draw(100, &less);
+    network.feedback = Some(draw(100, back));
     let diagonal = network.weights.w_rec.iter_mut().step_by(101);
     diagonal.for_each(|w| *w = R::ZERO);
     let inputs = (0..TICKS)
@@ -57,11 +85,14 @@ fn regression<R: Real>(adaptive: bool) -> (Network<R>, Vec<Vec<u32>>) {
     (network, inputs)
 }
 
-fn config(optimizer: OptimizerConfig) -> OnlineConfig {
+fn config(model: Model, optimizer: OptimizerConfig) -> OnlineConfig {
     OnlineConfig {
         kappa: 0.97,
         kappa_reg: 0.97,
-        c_reg: 3.0,
+        c_reg: match model.delta() {
+            true => 2.0 / 100.0 / (SCALE * SCALE),
+            false => 3.0,
+        },
         f_target_hz: 10.0,
         cutoff_ticks: Some(100),
         optimizer,
@@ -120,24 +151,41 @@ const ALIF_SGD: [f64; 5] = [
     0.000_378_231_575_78,
 ];
 
-#[test]
-fn lif_with_adam() {
-    let (network, inputs) = regression::<f64>(false);
-    let online = Online::new(network.clone(), &config(adam())).unwrap();
-    let textbook = losses(online.clone(), &inputs);
-    let as_nest = losses(online.as_nest(100), &inputs);
-    deviation("textbook", &textbook, &LIF_ADAM);
-    assert!(deviation("as NEST", &as_nest, &LIF_ADAM) < 1e-8);
-}
+const DELTA: [f64; 5] = [
+    0.270_396_317_491_59,
+    0.513_902_043_752_29,
+    0.534_738_598_338_66,
+    0.536_084_748_022_02,
+    0.493_235_802_442_01,
+];
+const DELTA_ADAPT: [f64; 5] = [
+    0.164_166_461_826_75,
+    0.279_521_592_828_3,
+    0.299_375_155_243_41,
+    0.261_609_575_004_33,
+    0.263_845_142_150_24,
+];
 
 #[test]
-fn alif_with_gradient_descent() {
-    let (network, inputs) = regression::<f64>(true);
-    let online = Online::new(network.clone(), &config(sgd())).unwrap();
-    let textbook = losses(online.clone(), &inputs);
-    let as_nest = losses(online.as_nest(100), &inputs);
-    deviation("textbook", &textbook, &ALIF_SGD);
-    assert!(deviation("as NEST", &as_nest, &ALIF_SGD) < 1e-8);
+fn reference_losses() {
+    for (name, model, optimizer, theirs) in [
+        ("eprop_iaf", Model::Iaf, adam(), LIF_ADAM),
+        ("eprop_iaf_adapt", Model::IafAdapt, sgd(), ALIF_SGD),
+        ("eprop_iaf_psc_delta", Model::IafPscDelta, sgd(), DELTA),
+        (
+            "eprop_iaf_psc_delta_adapt",
+            Model::IafPscDeltaAdapt,
+            sgd(),
+            DELTA_ADAPT,
+        ),
+    ] {
+        let (network, inputs) = regression::<f64>(model);
+        let online = Online::new(network, &config(model, optimizer)).unwrap();
+        let textbook = losses(online.clone(), &inputs);
+        let as_nest = losses(online.as_nest(), &inputs);
+        deviation(&format!("{name}, textbook"), &textbook, &theirs);
+        assert!(deviation(&format!("{name}, as NEST"), &as_nest, &theirs) < 1e-8);
+    }
 }
 
 /// One neuron, six input spikes; the last five of twenty steps.

@@ -41,7 +41,7 @@ use crate::learning::loss;
 use crate::learning::optimizer::{Optimizer, OptimizerConfig};
 use crate::learning::rule::{Learner, Rule};
 use crate::network::{Interval, Network, Topology, Weights};
-use crate::neurons::{NeuronParams, Reset};
+use crate::neurons::NeuronParams;
 use crate::real::Real;
 use crate::simd::add_scaled;
 
@@ -161,10 +161,10 @@ impl<R: Real> Experiment<R> {
     pub fn with_rule(task: &Task, rule: Rule) -> Result<Self> {
         rule.validate()?;
         task.neurons.validate()?;
-        if matches!(rule, Rule::Bptt(_)) && task.neurons.reset == Reset::ToZero {
+        if matches!(rule, Rule::Bptt(_)) && task.neurons.reset.is_hard() {
             return Err(Error::Parameter {
                 name: "neurons.reset".to_owned(),
-                value: "ToZero".to_owned(),
+                value: format!("{:?}", task.neurons.reset),
                 range: "Late or AtOnce with BPTT".to_owned(),
             });
         }

@@ -225,6 +225,7 @@ impl FixedState {
         self.v[j] = match network.reset {
             Reset::AtOnce if spike => saturate(i64::from(v) - v_th, saturated),
             Reset::ToZero if spike => 0,
+            Reset::To(v) if spike => from_f64(v),
             _ => v,
         };
     }

@@ -85,6 +85,7 @@ fn resets_by_hand() {
         (Reset::Late, 1.5, -0.25),
         (Reset::AtOnce, 0.5, 0.25),
         (Reset::ToZero, 0.0, 0.0),
+        (Reset::To(-0.5), -0.5, -0.25),
     ] {
         let neuron = NeuronParams {
             tau_m_ms: 1.0 / 2.0_f64.ln(),

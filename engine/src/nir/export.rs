@@ -55,7 +55,7 @@ pub fn unsaid(config: &ClassifierConfig) -> Vec<Unsaid> {
         let what = format!("the refractory time of {} ms", neuron.t_ref_ms);
         say(false, what);
     }
-    if neuron.reset != Reset::ToZero {
+    if !neuron.reset.is_hard() {
         let what = "on a time grid, that a spike takes the threshold off the potential instead of setting it to 0";
         say(false, what.to_owned());
     }
@@ -143,7 +143,7 @@ fn lif(config: &ClassifierConfig) -> Node {
     let reset = match neuron.reset {
         Reset::Late => "subtract v_threshold, dt after the spike",
         Reset::AtOnce => "subtract v_threshold",
-        Reset::ToZero => "to v_reset",
+        Reset::ToZero | Reset::To(_) => "to v_reset",
     };
     let mut metadata = values([
         ("reset", reset.into()),
@@ -166,12 +166,16 @@ fn lif(config: &ClassifierConfig) -> Node {
 pub(super) fn lif_parameters(config: &ClassifierConfig) -> Values {
     let (neuron, n) = (&config.neuron, config.topology().n_rec());
     let r = resistance(neuron, neuron.tau_m_ms, neuron.regular_spike_arrival);
+    let v_reset = match neuron.reset {
+        Reset::To(v) => v,
+        _ => 0.0,
+    };
     values([
         ("tau", Array::uniform(n, neuron.tau_m_ms / 1000.0).into()),
         ("r", Array::uniform(n, r).into()),
         ("v_leak", Array::uniform(n, 0.0).into()),
         ("v_threshold", Array::uniform(n, neuron.v_th).into()),
-        ("v_reset", Array::uniform(n, 0.0).into()),
+        ("v_reset", Array::uniform(n, v_reset).into()),
     ])
 }
 

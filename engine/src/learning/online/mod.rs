@@ -32,9 +32,9 @@
 //! builds several populations with sparse, delayed projections.
 //!
 //! # What NEST does otherwise
-//! A spike that arrives in tick `s` finds there the weight as of tick `s - 2`, and the
-//! learning signal of that tick has not arrived either: it is lost. [`Online::as_nest`]
-//! does the same, for comparisons only.
+//! A spike that arrives in tick `s` finds there the weight as of tick `s - 2`, and its
+//! steps of Adam are counted by another clock. [`Online::as_nest`] does the same, for
+//! comparisons only.
 
 mod columns;
 mod model;
@@ -316,20 +316,16 @@ impl<R: Real> Online<R> {
         self.projections = projections;
     }
 
-    /// The same with NEST's delays (see the module docs), `flush_after` ticks being
-    /// its `flush_event_send_interval`. To be called before the first tick.
+    /// The same with NEST's delays (see the module docs). To be called before the first tick.
     #[must_use]
-    pub fn as_nest(mut self, flush_after: u32) -> Self {
+    pub fn as_nest(mut self) -> Self {
         for side in &mut self.sides {
             side.rule.lag = 1;
         }
         for projection in &mut self.projections {
-            let to_readout = projection.to == self.populations.len();
-            let recurrent = matches!(projection.from, Pre::Cells(_)) && !to_readout;
-            let synapses = &mut projection.synapses;
-            synapses.flush_after = recurrent.then_some(u64::from(flush_after));
             // NEST counts Adam's steps by its own clock, which is ahead of ours by this.
-            synapses.steps_ahead = if to_readout { 3 } else { 2 };
+            let to_readout = projection.to == self.populations.len();
+            projection.synapses.steps_ahead = if to_readout { 3 } else { 2 };
         }
         self
     }
@@ -512,7 +508,7 @@ impl<R: Real> Online<R> {
                     continue;
                 }
             }
-            synapses.catch_up(i, end, weights, past, rule, beta, due.event);
+            synapses.catch_up(i, end, weights, past, rule, beta);
         }
     }
 

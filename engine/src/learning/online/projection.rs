@@ -131,7 +131,7 @@ impl<R: Real> Projection<R> {
     pub(super) fn due(&mut self, part: usize, now: u64, end: u64, due: &mut Vec<Due>) {
         let slot = (now % self.slots.len() as u64) as usize;
         for &row in &self.slots[slot] {
-            self.synapses.due(part, row, end, true, due);
+            self.synapses.due(part, row, end, due);
         }
         self.synapses.late_rows(part, now, end, due);
     }

@@ -28,8 +28,8 @@ pub(super) struct Row<R> {
     zbar: R,
     /// Bit `k`: a spike arrives in tick `next + k`.
     arriving: u8,
-    /// Tick of its last spike or flush; none before the first spike.
-    event: Option<u64>,
+    /// Whether a spike has ever arrived.
+    spiked: bool,
     /// Ticks until the cutoff.
     left: u64,
     /// Steps of the optimizer.
@@ -46,8 +46,6 @@ pub(super) struct Due {
     /// Index of its projection.
     pub(super) part: usize,
     pub(super) row: u32,
-    /// A spike (or NEST's flush) is the reason.
-    pub(super) event: bool,
 }
 
 /// Plastic synapses, row by row.
@@ -56,8 +54,6 @@ pub(super) struct Synapses<R> {
     kind: Kind,
     columns: Columns,
     rows: Vec<Row<R>>,
-    /// Ticks without a spike after which NEST catches up.
-    pub(super) flush_after: Option<u64>,
     /// Steps by which NEST's optimizer is ahead.
     pub(super) steps_ahead: u64,
     /// `ebar`, and `rbar` where it is needed, of each synapse; `eps` of those that lead to
@@ -97,7 +93,7 @@ impl<R: Real> Synapses<R> {
             due: false,
             zbar: R::ZERO,
             arriving: 0,
-            event: None,
+            spiked: false,
             left: 0,
             steps: 0,
             room: 0.0,
@@ -113,7 +109,6 @@ impl<R: Real> Synapses<R> {
             kind,
             columns,
             rows: vec![row; rows],
-            flush_after: None,
             steps_ahead: 0,
             traces: [
                 zeros(spiking, n),
@@ -143,45 +138,25 @@ impl<R: Real> Synapses<R> {
     pub(super) fn spike(&mut self, i: usize, now: u64, rule: &Rule<R>) {
         let row = &mut self.rows[i];
         row.arriving |= 1 << (now - row.next);
-        row.event = Some(now);
+        row.spiked = true;
         row.left = rule.cutoff;
     }
 
-    /// Whether NEST catches up in this tick though no spike arrives; it then counts as done.
-    fn flush_is_due(&mut self, i: usize, now: u64) -> bool {
-        let (Some(after), Some(event)) = (self.flush_after, self.rows[i].event) else {
-            return false;
-        };
-        // A spike that leaves in tick u arrives in u + 1, and so does the flush.
-        let due = now - event >= after;
-        if due {
-            self.rows[i].event = Some(now);
-        }
-        due
-    }
-
     /// Rows of this part whose ticks must not wait longer: a share of all rows, in turns,
-    /// so that no tick has much more to do than another. And those NEST flushes.
+    /// so that no tick has much more to do than another.
     pub(super) fn late_rows(&mut self, part: usize, now: u64, end: u64, due: &mut Vec<Due>) {
-        if self.flush_after.is_some() {
-            for i in 0..self.rows.len() {
-                if self.flush_is_due(i, now) {
-                    self.due(part, i as u32, end, true, due);
-                }
-            }
-        }
         let first = (HORIZON - now % HORIZON) % HORIZON;
         for i in (first as usize..self.rows.len()).step_by(HORIZON as usize) {
             if self.rows[i].left > 0 {
-                self.due(part, i as u32, end, false, due);
+                self.due(part, i as u32, end, due);
             }
         }
     }
 
     /// Adds row `i` to `due` if it has learnt from less than all ticks before `end`.
-    pub(super) fn due(&mut self, part: usize, i: u32, end: u64, event: bool, due: &mut Vec<Due>) {
+    pub(super) fn due(&mut self, part: usize, i: u32, end: u64, due: &mut Vec<Due>) {
         let row = &mut self.rows[i as usize];
-        if row.event.is_none() {
+        if !row.spiked {
             // It has never spiked: all its traces are 0.
             row.next = row.next.max(end);
             row.steps = row.next + self.steps_ahead;
@@ -192,7 +167,6 @@ impl<R: Real> Synapses<R> {
                 ticks: end - row.next,
                 part,
                 row: i,
-                event,
             });
         }
     }
@@ -200,7 +174,7 @@ impl<R: Real> Synapses<R> {
     /// All rows that have learnt from less than all ticks before `end`.
     pub(super) fn all_due(&mut self, part: usize, end: u64, due: &mut Vec<Due>) {
         for i in 0..self.rows.len() {
-            self.due(part, i as u32, end, false, due);
+            self.due(part, i as u32, end, due);
         }
     }
 
@@ -276,8 +250,6 @@ impl<R: Real> Synapses<R> {
     }
 
     /// Learns tick by tick from the ticks before `end` that row `i` has not seen yet.
-    /// `event`: a spike (or NEST's flush) is the reason, of which NEST is late to know.
-    #[expect(clippy::too_many_arguments, reason = "the parts of one `Online`")]
     pub(super) fn catch_up(
         &mut self,
         i: usize,
@@ -286,7 +258,6 @@ impl<R: Real> Synapses<R> {
         past: &Past<R>,
         rule: &Rule<R>,
         beta: &[R],
-        event: bool,
     ) {
         while self.rows[i].next < end {
             let row = &mut self.rows[i];
@@ -298,9 +269,6 @@ impl<R: Real> Synapses<R> {
             let tick = row.next;
             row.next += 1;
             self.gradient(i, tick, past, rule, beta);
-            if event && rule.lag == 1 && tick + 1 == end {
-                self.forget_signal(i, past.reg.row(tick));
-            }
             self.optimise(i, weights, rule);
         }
         self.drop_tiny(i);
@@ -348,20 +316,6 @@ impl<R: Real> Synapses<R> {
         for (k, (&decay, trace)) in traces.enumerate() {
             let signal = gathered(past.signal_of(k, tick), targets, near);
             filter(&mut trace[at.clone()], gradient, e, signal, decay);
-        }
-    }
-
-    /// The gradient without the learning signal.
-    fn forget_signal(&mut self, i: usize, reg: &[R]) {
-        if self.kind == Kind::Readout {
-            return;
-        }
-        let [ebar, rbar] = &self.traces;
-        let trace = if rbar.is_empty() { ebar } else { rbar };
-        let trace = &trace[self.columns.of(i)];
-        let reg = gathered(reg, self.columns.targets_of(i), &mut self.near[2]);
-        for ((g, &x), &reg) in self.gradient.iter_mut().zip(trace).zip(reg) {
-            *g = reg * x;
         }
     }
 
