@@ -8,11 +8,12 @@ use std::hint::black_box;
 use criterion::{Criterion, criterion_group, criterion_main};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use saccade_engine::circuit::Rule;
 use saccade_engine::learning::eprop::{Adjoint, EpropConfig};
 use saccade_engine::learning::feedback::Feedback;
 use saccade_engine::learning::online::{Online, OnlineConfig};
 use saccade_engine::learning::optimizer::OptimizerConfig;
-use saccade_engine::network::{Interval, Network, Topology, Weights};
+use saccade_engine::network::{Interval, Network, Part, Topology, Weights};
 use saccade_engine::neurons::NeuronParams;
 
 const TICKS: usize = 1000;
@@ -73,6 +74,46 @@ fn online(criterion: &mut Criterion, sizes: (usize, usize, usize)) {
     }
 }
 
+/// The cost of a tick as fewer of the synapses are there.
+fn sparse(criterion: &mut Criterion, sizes: (usize, usize, usize)) {
+    for share in [1.0, 0.3, 0.1, 0.03] {
+        let (mut network, inputs) = network(sizes);
+        let mut rng = ChaCha8Rng::seed_from_u64(4);
+        for (part, n_pre) in [(Part::Input, sizes.0), (Part::Recurrent, sizes.1)] {
+            let drawn =
+                Rule::Random(share).pairs(n_pre, sizes.1, part == Part::Recurrent, &mut rng);
+            let Ok(()) = drawn.and_then(|pairs| network.connect(part, &pairs)) else {
+                return;
+            };
+        }
+        // As much comes in as before.
+        for part in network.weights.parts_mut().into_iter().take(2) {
+            part.iter_mut().for_each(|w| *w /= (share as f32).sqrt());
+        }
+        let config = OnlineConfig {
+            optimizer: OptimizerConfig::Sgd { eta: 1e-6 },
+            feedback: Feedback::Random,
+            ..OnlineConfig::default()
+        };
+        let Ok(mut online) = Online::new(network, &config) else {
+            return;
+        };
+        let (mut tick, mut spikes) = (0, 0);
+        criterion.bench_function(
+            &format!("online tick {sizes:?}, {share} of the synapses"),
+            |b| {
+                b.iter(|| {
+                    let _ = online.tick(&inputs[tick % TICKS]);
+                    spikes += online.fired().len();
+                    online.learn(Some(black_box(&vec![0.1; sizes.2])));
+                    tick += 1;
+                });
+            },
+        );
+        eprintln!("{:.1} Hz", 1000.0 * spikes as f64 / (tick * sizes.1) as f64);
+    }
+}
+
 fn offline(criterion: &mut Criterion, sizes: (usize, usize, usize)) {
     let (network, inputs) = network(sizes);
     let mut interval = Interval::new(&network, TICKS, TICKS * sizes.0);
@@ -105,6 +146,7 @@ fn bench(criterion: &mut Criterion) {
         online(criterion, sizes);
         offline(criterion, sizes);
     }
+    sparse(criterion, (500, 500, 10));
 }
 
 criterion_group!(benches, bench);

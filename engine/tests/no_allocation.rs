@@ -10,7 +10,7 @@ use rand_chacha::ChaCha8Rng;
 use saccade_engine::circuit::{Builder, Lif, Rule, Synapse, Value};
 use saccade_engine::encoder::{Encoder, EncoderConfig};
 use saccade_engine::learning::feedback::Feedback;
-use saccade_engine::learning::online::{Online, OnlineConfig};
+use saccade_engine::learning::online::{Cells, Online, OnlineConfig};
 use saccade_engine::learning::optimizer::{Optimizer, OptimizerConfig};
 use saccade_engine::models::central_complex::{
     Gaussian, NoiseLevels, PathIntegrator, Spiking, SpikingParameters,
@@ -21,6 +21,7 @@ use saccade_engine::models::place::{PlaceMap, Pose, Samples, Senses};
 use saccade_engine::models::predictive_coding::{
     Config, Method, Network, PlaceNetwork, Provenance, Readout, ReadoutConfig, Recogniser, Scaling,
 };
+use saccade_engine::neurons::NeuronParams;
 
 struct Counting;
 
@@ -171,6 +172,54 @@ fn a_tick_that_learns_online_allocates_nothing() {
         }
         assert_eq!(ALLOCATIONS.with(Cell::get) - before, 0);
         assert!(spikes > 400, "a silent network tests nothing: {spikes}");
+    }
+}
+
+/// Rows with addresses, rows of a matrix, delays and two populations.
+#[test]
+fn a_tick_of_a_sparse_network_that_learns_allocates_nothing() {
+    let mut model = Builder::new(1.0, 3);
+    let input = model.inputs("input", 20);
+    let params = NeuronParams::default();
+    let first = model.population("first", 80, Cells::spiking(params.clone()));
+    let second = model.population("second", 40, Cells::spiking(params));
+    let readout = model.population("readout", 2, Cells::Readout { tau_ms: 20.0 });
+    model
+        .project(input, first, Rule::Random(0.5))
+        .weight(Value::Normal(2.0, 2.0));
+    model
+        .project(first, first, Rule::FixedIn(8))
+        .weight(Value::Normal(0.0, 2.0))
+        .delay_ms(Value::Uniform(1.0, 9.0));
+    model
+        .project(first, second, Rule::Random(0.2))
+        .weight(Value::Normal(2.0, 2.0));
+    model.project(second, readout, Rule::AllToAll).weight(0.1);
+    for optimizer in [
+        OptimizerConfig::Sgd { eta: 1e-4 },
+        OptimizerConfig::adam(1e-4),
+    ] {
+        let config = OnlineConfig {
+            optimizer,
+            feedback: Feedback::Random,
+            ..OnlineConfig::default()
+        };
+        let mut online = model.online::<f32>(&config).unwrap();
+        let mut spikes = [0, 0];
+        let before = ALLOCATIONS.with(Cell::get);
+        for tick in 0..600_u32 {
+            online
+                .tick(&[tick % 20, tick * 3 % 20, tick * 7 % 20])
+                .unwrap();
+            online.learn(Some(&[0.1, -0.1]));
+            spikes[0] += online.fired_of(first).len();
+            spikes[1] += online.fired_of(second).len();
+        }
+        assert_eq!(ALLOCATIONS.with(Cell::get) - before, 0);
+        assert!(
+            spikes.iter().all(|&n| n > 400),
+            "silence tests nothing: {spikes:?}"
+        );
     }
 }
 

@@ -3,8 +3,9 @@
 
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use saccade_engine::circuit::{Builder, Population, Rule, Value};
+use saccade_engine::circuit::{self, Builder, Population, Rule, Value};
 use saccade_engine::learning::feedback::Feedback;
+use saccade_engine::learning::loss;
 use saccade_engine::learning::online::{Cells, Connection, Online, OnlineConfig};
 use saccade_engine::learning::optimizer::OptimizerConfig;
 use saccade_engine::neurons::{Dynamics, Layer, NeuronParams, Reset};
@@ -312,4 +313,138 @@ fn rows_are_every_synapse_in_every_tick() {
             );
         }
     }
+}
+
+/// 30 inputs that each spike once in 60 ms, at a time that depends on the class; a fifth of
+/// the spikes is lost, the others come up to 2 ms early or late.
+fn sample(class: usize, rng: &mut ChaCha8Rng) -> Vec<Vec<u32>> {
+    let mut times = ChaCha8Rng::seed_from_u64(100 + class as u64);
+    let mut ticks = vec![Vec::new(); 80];
+    for input in 0..30 {
+        let at: usize = times.random_range(2..60);
+        let late: usize = rng.random_range(0..5);
+        if rng.random_bool(0.8) {
+            ticks[at + late - 2].push(input);
+        }
+    }
+    ticks
+}
+
+/// Shows one; which class the readouts were for while it lasted, and with a label learns.
+fn show(
+    online: &mut Online<f32>,
+    class: usize,
+    told: Option<usize>,
+    rng: &mut ChaCha8Rng,
+) -> usize {
+    let (mut evidence, mut error) = ([0.0; 3], [0.0; 3]);
+    for (tick, inputs) in sample(class, rng).iter().enumerate() {
+        online.tick(inputs).unwrap();
+        evidence
+            .iter_mut()
+            .zip(online.readout())
+            .for_each(|(sum, y)| *sum += y);
+        match told.filter(|_| tick >= 20) {
+            Some(told) => {
+                loss::cross_entropy(online.readout(), told, &mut error);
+                online.learn(Some(&error));
+            }
+            None => online.learn(None),
+        }
+    }
+    // Silence, in which everything decays.
+    for _ in 0..60 {
+        online.tick(&[]).unwrap();
+        online.learn(None);
+    }
+    loss::first_largest(&evidence)
+}
+
+/// Share of right answers on samples it has not seen, after 300 with the class that `label`
+/// makes of the true one.
+fn learnt(label: impl Fn(usize, &mut ChaCha8Rng) -> usize) -> f64 {
+    let config = OnlineConfig {
+        optimizer: OptimizerConfig::adam(2e-3),
+        cutoff_ticks: Some(100),
+        ..OnlineConfig::default()
+    };
+    let mut model = Builder::new(1.0, 9);
+    let inputs = model.inputs("inputs", 30);
+    let cells = model.population("cells", 60, Cells::spiking(params(15.0)));
+    let readout = model.population("readout", 3, Cells::Readout { tau_ms: 20.0 });
+    model
+        .project(inputs, cells, Rule::FixedIn(8))
+        .weight(Value::Normal(0.1, 0.3))
+        .delay_ms(Value::Uniform(0.0, 15.0));
+    model
+        .project(cells, cells, Rule::Random(0.1))
+        .weight(Value::Normal(0.0, 0.1))
+        .delay_ms(Value::Uniform(1.0, 15.0));
+    model
+        .project(cells, readout, Rule::AllToAll)
+        .weight(Value::Normal(0.0, 0.1));
+    let mut online = model.online::<f32>(&config).unwrap();
+    let mut rng = ChaCha8Rng::seed_from_u64(31);
+    for k in 0..300 {
+        let told = label(k % 3, &mut rng);
+        show(&mut online, k % 3, Some(told), &mut rng);
+    }
+    let mut rng = ChaCha8Rng::seed_from_u64(32);
+    let right = (0..150).filter(|k| show(&mut online, k % 3, None, &mut rng) == k % 3);
+    right.count() as f64 / 150.0
+}
+
+#[test]
+fn it_learns_when_spikes_come() {
+    let right = learnt(|class, _| class);
+    let shuffled = learnt(|_, rng| rng.random_range(0..3));
+    println!("{right} right, {shuffled} after shuffled labels");
+    assert!(right > 0.95, "{right}");
+    assert!(shuffled < 0.6, "{shuffled}");
+}
+
+#[test]
+fn what_cannot_be_is_refused() {
+    let build = |describe: &dyn Fn(&mut Builder<Cells>)| {
+        let mut model = Builder::new(1.0, 1);
+        describe(&mut model);
+        let config = OnlineConfig::default();
+        model.online::<f32>(&config).unwrap_err().to_string()
+    };
+    let cells = || Cells::spiking(params(15.0));
+    let readout = || Cells::Readout { tau_ms: 20.0 };
+    let none = build(&|m| {
+        m.population("cells", 3, cells());
+    });
+    assert!(none.contains("populations of readouts is 0"), "{none}");
+    let deaf = build(&|m| {
+        m.population("cells", 3, cells());
+        m.population("readout", 1, readout());
+    });
+    assert!(
+        deaf.contains("population cells") && deaf.contains("random"),
+        "{deaf}"
+    );
+    let early = build(&|m| {
+        let cells = m.population("cells", 3, cells());
+        m.population("readout", 1, readout());
+        m.project(cells, cells, Rule::AllToAll).delay_ms(0.5);
+    });
+    assert!(
+        early.contains("projection cells -> cells") && early.contains("delay_ms"),
+        "{early}"
+    );
+    let backwards = build(&|m| {
+        let cells = m.population("cells", 3, cells());
+        let readout = m.population("readout", 1, readout());
+        m.project(readout, cells, Rule::AllToAll);
+    });
+    assert!(backwards.contains("a readout"), "{backwards}");
+    let slow = build(&|m| {
+        let cells = m.population("cells", 3, cells());
+        let readout = m.population("readout", 1, readout());
+        m.project(cells, readout, Rule::AllToAll)
+            .synapse(circuit::Synapse::Current { tau_ms: 2.0 });
+    });
+    assert!(slow.contains("Delta"), "{slow}");
 }

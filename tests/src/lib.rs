@@ -66,6 +66,19 @@ pub fn peer(script: &str, arguments: &[&Path]) -> String {
     String::from_utf8(output.stdout).expect("prints text")
 }
 
+/// Gives a peer a document and returns the one that it writes.
+///
+/// # Panics
+/// Where the script fails, or there is no room for files.
+pub fn ask_peer(script: &str, document: &serde_json::Value) -> serde_json::Value {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (ask, answer) = (folder.path().join("ask"), folder.path().join("answer"));
+    std::fs::write(&ask, document.to_string()).expect("writes");
+    peer(script, &[&ask, &answer]);
+    let answer = std::fs::read(&answer).expect("the peer's answer");
+    serde_json::from_slice(&answer).expect("the peer writes JSON")
+}
+
 /// A ROS domain that nobody on this machine is in, for one test.
 ///
 /// # Panics

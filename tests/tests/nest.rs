@@ -8,7 +8,7 @@ use saccade_engine::circuit::{Builder, Lif, Rule, Synapse, Value};
 use saccade_engine::experiments::{
     EvidenceAccumulation, Experiment, Problem, Sequence, SineRegression, Target, Task,
 };
-use saccade_tests::peer;
+use saccade_tests::ask_peer;
 use serde_json::{Value as Json, json};
 
 const ITERATIONS: usize = 40;
@@ -48,15 +48,6 @@ fn document(task: &Task, sequences: &[Sequence]) -> Json {
     })
 }
 
-/// What NEST makes of a document.
-fn nest(script: &str, document: &Json) -> Json {
-    let folder = tempfile::tempdir().unwrap();
-    let (ask, answer) = (folder.path().join("ask"), folder.path().join("answer"));
-    std::fs::write(&ask, document.to_string()).unwrap();
-    peer(script, &[&ask, &answer]);
-    serde_json::from_slice(&std::fs::read(&answer).unwrap()).unwrap()
-}
-
 /// Spikes of the last sequence as `nest_eprop.py` writes them.
 fn spikes(experiment: &Experiment<f64>) -> Vec<u64> {
     let n = experiment.network().topology.n_rec();
@@ -73,7 +64,7 @@ fn spikes(experiment: &Experiment<f64>) -> Vec<u64> {
 fn hold(mut problem: impl Problem) -> usize {
     let task = problem.task().clone();
     let sequences: Vec<Sequence> = (0..ITERATIONS).flat_map(|_| problem.batch()).collect();
-    let theirs = nest("nest_eprop.py", &document(&task, &sequences));
+    let theirs = ask_peer("nest_eprop.py", &document(&task, &sequences));
     let mut experiment = Experiment::<f64>::new(&task).unwrap();
     let mut textbook = Experiment::<f64>::new(&task).unwrap();
     let (mut shared, mut worst, mut fired) = (0, 0.0_f64, 0);
@@ -192,7 +183,7 @@ fn a_circuit_of_currents_spike_for_spike() {
         ours.extend(circuit.fired(cells).iter().map(|&j| [tick, j]));
         potentials.push(circuit.potentials(cells)[0]);
     }
-    let theirs = nest(
+    let theirs = ask_peer(
         "nest_circuit.py",
         &json!({
             "model": "iaf_psc_exp",
@@ -272,7 +263,7 @@ fn conductances_potential_by_potential() {
         circuit.tick();
         potentials.push(circuit.potentials(cell)[0]);
     }
-    let theirs = nest(
+    let theirs = ask_peer(
         "nest_circuit.py",
         &json!({
             "model": "iaf_cond_exp",

@@ -330,8 +330,8 @@ impl<R: Real> Online<R> {
         self
     }
 
-    /// One tick with these input spikes, each input at most once; the error of the tick
-    /// before is zero if it was never given.
+    /// One tick with these input spikes (an input that is named twice spikes once); the error
+    /// of the tick before is zero if it was never given.
     ///
     /// # Errors
     /// [`Error::InputOutOfRange`]; nothing has happened then.

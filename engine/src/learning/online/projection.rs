@@ -55,6 +55,8 @@ pub(super) struct Projection<R> {
     delays: Vec<u32>,
     /// Rows at which a spike arrives in this tick (`now % slots`) and the next ones.
     slots: Vec<Vec<u32>>,
+    /// The tick after that in which each neuron spiked last, or 0.
+    sent: Vec<u64>,
 }
 
 impl<R: Real> Projection<R> {
@@ -115,11 +117,16 @@ impl<R: Real> Projection<R> {
             rows: (0..=sizes.pre as u32).map(first_row).collect(),
             delays: of_rows.iter().map(|&(_, delay)| delay).collect(),
             slots: (0..=longest).map(|_| slot()).collect(),
+            sent: vec![0; sizes.pre],
         }
     }
 
-    /// A spike of neuron `i` in tick `now` is on its way.
+    /// A spike of neuron `i` in tick `now` is on its way; a second one is the same.
     pub(super) fn send(&mut self, i: u32, now: u64) {
+        let sent = &mut self.sent[i as usize];
+        if std::mem::replace(sent, now + 1) == now + 1 {
+            return;
+        }
         let slots = self.slots.len() as u64;
         for row in self.rows[i as usize]..self.rows[i as usize + 1] {
             let arrives = now + u64::from(self.delays[row as usize]);
