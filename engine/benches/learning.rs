@@ -74,6 +74,25 @@ fn online(criterion: &mut Criterion, sizes: (usize, usize, usize)) {
     }
 }
 
+/// Scales the weights to the neurons so that they fire at this rate.
+fn fire_at(network: &mut Network<f32>, inputs: &[Vec<u32>], rate_hz: f64) {
+    let start = network.weights.clone();
+    let (mut low, mut high) = (0.01_f32, 100.0_f32);
+    for _ in 0..16 {
+        let factor = (low * high).sqrt();
+        let parts = network.weights.parts_mut().into_iter().zip(start.parts());
+        for (part, start) in parts.take(2) {
+            for (w, &start) in part.iter_mut().zip(start) {
+                *w = factor * start;
+            }
+        }
+        let mut interval = Interval::new(network, TICKS, TICKS * network.topology.n_in);
+        inputs.iter().for_each(|now| interval.step(network, now));
+        let rate = interval.spikes().all().len() as f64 / network.topology.n_rec() as f64;
+        *(if rate < rate_hz { &mut low } else { &mut high }) = factor;
+    }
+}
+
 /// The cost of a tick as fewer of the synapses are there.
 fn sparse(criterion: &mut Criterion, sizes: (usize, usize, usize)) {
     for share in [1.0, 0.3, 0.1, 0.03] {
@@ -86,10 +105,7 @@ fn sparse(criterion: &mut Criterion, sizes: (usize, usize, usize)) {
                 return;
             };
         }
-        // As much comes in as before.
-        for part in network.weights.parts_mut().into_iter().take(2) {
-            part.iter_mut().for_each(|w| *w /= (share as f32).sqrt());
-        }
+        fire_at(&mut network, &inputs, 20.0);
         let config = OnlineConfig {
             optimizer: OptimizerConfig::Sgd { eta: 1e-6 },
             feedback: Feedback::Random,

@@ -126,7 +126,8 @@ impl<R: Real> Network<R> {
     }
 
     /// Leaves only these synapses, (presynaptic, postsynaptic), of a part: the weights of
-    /// the others are 0 now and stay so. Matrices remain dense, and cost what dense ones do.
+    /// the others are 0 now and stay so. Matrices remain dense, and cost what dense ones do
+    /// (but for [`crate::learning::online`], where few synapses cost little).
     ///
     /// # Errors
     /// [`Error::Parameter`] for a neuron that there is not; nothing has changed then.
