@@ -24,7 +24,8 @@ use crate::error::{Error, Result};
 use crate::learning::eprop::Adjoint;
 use crate::learning::feedback::Feedback;
 use crate::learning::optimizer::Optimizer;
-use crate::network::{Network, Weights};
+use crate::network::{Interval, Network, Weights};
+use crate::neurons::Dynamics;
 
 /// Where weights come from; travels in the weights file.
 #[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -262,17 +263,12 @@ impl Classifier {
     /// as the readout filters them, into `out` (`n_rec` long): times the readout weights
     /// it is the evidence.
     pub fn traces(&self, out: &mut [f32]) {
-        let (interval, d) = (&self.presentation.interval, &self.network.dynamics);
-        let ticks = interval.recorded();
-        out.fill(0.0);
-        // What a spike adds to the sum of its trace over the ticks from its own to the last.
-        let mut sum = 0.0;
-        for s in (0..ticks).rev() {
-            sum = d.p_out + d.kappa * sum;
-            for &j in interval.spikes().tick(s) {
-                out[j as usize] += sum / ticks as f32;
-            }
-        }
+        traces(&self.presentation.interval, &self.network.dynamics, out);
+    }
+
+    /// The interval under way, or the last one.
+    pub(super) fn interval(&self) -> &Interval<f32> {
+        &self.presentation.interval
     }
 
     /// Makes room for one more class, the last: its readout weights are the least of each
@@ -404,6 +400,20 @@ fn fill_normal(out: &mut [f32], deviation: f64, rng: &mut ChaCha8Rng) {
         let (sin, cos) = (std::f64::consts::TAU * rng.random::<f64>()).sin_cos();
         for (x, factor) in pair.iter_mut().zip([cos, sin]) {
             *x = (radius * factor) as f32;
+        }
+    }
+}
+
+/// See [`Classifier::traces`].
+pub(super) fn traces(interval: &Interval<f32>, d: &Dynamics<f32>, out: &mut [f32]) {
+    let ticks = interval.recorded();
+    out.fill(0.0);
+    // What a spike adds to the sum of its trace over the ticks from its own to the last.
+    let mut sum = 0.0;
+    for s in (0..ticks).rev() {
+        sum = d.p_out + d.kappa * sum;
+        for &j in interval.spikes().tick(s) {
+            out[j as usize] += sum / ticks as f32;
         }
     }
 }

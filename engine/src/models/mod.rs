@@ -13,6 +13,7 @@ pub mod place;
 pub mod predictive_coding;
 mod presentation;
 pub mod rehearsal;
+mod replay;
 pub mod sample;
 pub mod slow;
 pub mod spike_taught;

@@ -4,7 +4,9 @@
 //! `sum_j W_jk F_j`, with `F_j` the mean over the interval of the spikes of neuron `j`
 //! filtered as the readout filters them ([`Classifier::traces`]). So an interval need not
 //! be replayed to be learnt from once more: its `F` is all there is to keep, one number
-//! per neuron. A rehearsal keeps the last few of every class.
+//! per neuron. A rehearsal keeps the last few of every class, and with each some
+//! variations of it, shown to the network when it is kept: moved, mirrored, thinned out, as
+//! training varies its samples.
 //!
 //! With every label, the columns of `W` of the classes that have been taught here are
 //! fitted anew to all that is kept, each class weighing the same, from what they were
@@ -23,7 +25,11 @@
 
 use std::collections::VecDeque;
 
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+
 use super::classifier::Classifier;
+use super::replay::Replay;
 use crate::error::{Error, Result, check, check_count};
 use crate::learning::loss;
 use crate::simd::add_scaled;
@@ -36,6 +42,10 @@ const DOUBT: f32 = 0.02;
 pub struct RehearsalConfig {
     /// Intervals kept of each class; the oldest goes first.
     pub kept: usize,
+    /// Variations of each that are learnt from too.
+    pub variations: usize,
+    /// Seed of the variations.
+    pub seed: u64,
     /// Steps of Adam per label.
     pub steps: usize,
     /// Adam's first step size, relative to the typical size of a readout weight; it falls
@@ -50,9 +60,11 @@ impl Default for RehearsalConfig {
     fn default() -> Self {
         Self {
             kept: 64,
-            steps: 200,
+            variations: 3,
+            seed: 1,
+            steps: 150,
             rate: 0.1,
-            stay: 1.5e-3,
+            stay: 1e-3,
         }
     }
 }
@@ -61,6 +73,9 @@ impl Default for RehearsalConfig {
 #[derive(Clone, Debug)]
 pub struct Rehearsal {
     config: RehearsalConfig,
+    rng: ChaCha8Rng,
+    replay: Option<Replay>,
+    /// Of each interval the traces of it and its variations, `[1 + variations, n_rec]`.
     kept: Vec<VecDeque<Vec<f32>>>,
     /// Of classes that were taught: their readout weights before.
     start: Vec<Option<Vec<f32>>>,
@@ -76,7 +91,10 @@ impl Rehearsal {
         check_count("rehearsal.steps", config.steps, 1, 100_000)?;
         check("rehearsal.rate", config.rate, 0.0, 10.0)?;
         check("rehearsal.stay", config.stay, 0.0, 1e3)?;
+        check_count("rehearsal.variations", config.variations, 0, 1000)?;
         Ok(Self {
+            rng: ChaCha8Rng::seed_from_u64(config.seed),
+            replay: None,
             config,
             kept: Vec::new(),
             start: Vec::new(),
@@ -101,8 +119,17 @@ impl Rehearsal {
             true => kept.pop_front().unwrap_or_default(),
             false => Vec::new(),
         };
-        traces.resize(topology.n_rec(), 0.0);
-        classifier.traces(&mut traces);
+        let n = topology.n_rec();
+        traces.resize((1 + self.config.variations) * n, 0.0);
+        let (own, varied) = traces.split_at_mut(n);
+        classifier.traces(own);
+        if self.config.variations > 0 {
+            let replay = self.replay.get_or_insert_with(|| Replay::new(classifier));
+            replay.take(classifier);
+            for one in varied.chunks_exact_mut(n) {
+                replay.traces(classifier, &mut self.rng, one);
+            }
+        }
         kept.push_back(traces);
         Ok(())
     }
@@ -142,7 +169,10 @@ impl Rehearsal {
 
     fn fit(&self, classifier: &mut Classifier) {
         let beta = classifier.config().decision_sharpness as f32;
-        let n_out = classifier.config().n_out;
+        let (n, n_out) = (
+            classifier.network().topology.n_rec(),
+            classifier.config().n_out,
+        );
         let weights = &mut classifier.network_mut().weights.w_out;
         let size = typical_size(weights, n_out, &self.start);
         let eta = (self.config.rate * size) as f32;
@@ -154,7 +184,7 @@ impl Rehearsal {
         // What the classes that stay say of each interval does not change.
         let mut rehearsed: Vec<(usize, &[f32], Vec<f32>)> = Vec::new();
         for (class, kept) in self.kept.iter().enumerate() {
-            for traces in kept {
+            for traces in kept.iter().flat_map(|all| all.chunks_exact(n)) {
                 let mut evidence = vec![0.0; n_out];
                 for (row, &f) in weights.chunks_exact(n_out).zip(traces) {
                     add_scaled(&mut evidence, f, row);
@@ -169,7 +199,8 @@ impl Rehearsal {
                     evidence[column.class] = column.evidence(traces);
                 }
                 loss::softmax(evidence, beta, &mut p);
-                let each = beta / self.kept[*class].len() as f32;
+                let samples = self.kept[*class].len() * (1 + self.config.variations);
+                let each = beta / samples as f32;
                 for column in &mut columns {
                     let target = match column.class == *class {
                         true => 1.0 - DOUBT,

@@ -57,7 +57,7 @@ pub static INTERFACE: Interface = Interface {
             1,
             (0, i64::MAX),
             "",
-            "Seed of the weights where none are loaded.",
+            "Seed of the weights where none are loaded, and of what is varied in rehearsal.",
         ),
         ParameterDecl::switch(
             "learn",

@@ -80,6 +80,7 @@ impl Learner {
         let plastic = if readout {
             let config = RehearsalConfig {
                 kept: parameters.integer("rehearsal") as usize,
+                seed: parameters.integer("seed") as u64,
                 ..RehearsalConfig::default()
             };
             Plastic::Readout(Rehearsal::new(config).map_err(|e| e.to_string())?)
