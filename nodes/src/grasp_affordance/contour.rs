@@ -152,6 +152,18 @@ impl Outliner {
         }
     }
 
+    /// Where a pixel looks: unit vector, world.
+    pub fn ray(&self, pixel: DVec2) -> DVec3 {
+        let c = &self.camera;
+        let (x, y) = ((pixel.x - c.cx) / c.fx, (pixel.y - c.cy) / c.fy);
+        self.view.q.conjugate() * DVec3::new(x, y, 1.0).normalize()
+    }
+
+    /// Width and height of the image, pixels.
+    pub fn size(&self) -> (usize, usize) {
+        (self.camera.width, self.camera.height)
+    }
+
     /// The camera's centre, world.
     pub fn eye(&self) -> DVec3 {
         self.eye

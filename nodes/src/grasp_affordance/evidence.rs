@@ -76,6 +76,17 @@ impl Field {
         }
     }
 
+    /// An image of what `edge` gives at each pixel.
+    #[cfg(test)]
+    pub(super) fn drawn(width: usize, height: usize, edge: impl Fn(DVec2) -> DVec2) -> Self {
+        let mut field = Field::new(width, height);
+        for k in 0..width * height {
+            let v = edge(DVec2::new((k % width) as f64, (k / width) as f64));
+            (field.x[k], field.y[k]) = (v.x as f32, v.y as f32);
+        }
+        field
+    }
+
     /// Value at a pixel position, bilinear; `None` outside the image.
     pub fn at(&self, p: DVec2) -> Option<DVec2> {
         let (fx, fy) = (p.x.floor(), p.y.floor());

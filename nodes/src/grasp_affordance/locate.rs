@@ -8,6 +8,7 @@
 //! count. The search is coarse over the area, then the best few places are
 //! refined in position, yaw and size.
 
+use super::bottle::{BottleShading, Lit};
 use super::contour::{
     BALL_RADIUS, BOTTLE_HEIGHT, Class, EdgePoint, Outliner, PEN_LENGTH, PEN_RADIUS, Placement,
 };
@@ -62,6 +63,16 @@ const SIZES: [f64; 3] = [0.90, 1.0, 1.10];
 const SIZE_RANGE: (f64, f64) = (0.83, 1.17);
 /// Places that are refined.
 const REFINED: usize = 8;
+/// Places at which the light on a bottle is tried, and of these refined.
+const LIKELY: usize = 64;
+/// See [`LIKELY`].
+const LIT: usize = 4;
+/// And of these followed to where bottle and shadow fit best.
+const CLIMBED: usize = 2;
+/// Points at which the light is compared are so far apart, pixels.
+const ROUGH: usize = 4;
+/// See [`ROUGH`].
+const CLOSE: usize = 2;
 /// Distance from which on a place is another place, metres; and yaw, radians.
 const APART: (f64, f64) = (0.025, 0.5);
 /// Blur of the coarse search, pixels.
@@ -78,10 +89,12 @@ pub fn locate(class: Class, evidence: &Evidence, camera: &Camera, area: &Area) -
 
     let mut seeds = coarse_search(class, &mut coarse, area);
     seeds.sort_by(|a, b| b.1.total_cmp(&a.1));
-    let mut found: Vec<(Placement, Agreement)> = Vec::with_capacity(REFINED);
-    for (place, _) in distinct(&seeds, REFINED) {
-        found.push(refine(class, &mut fine, place));
-    }
+    let mut found: Vec<(Placement, Agreement)> = if class == Class::Bottle {
+        bottles(&seeds, &mut fine, &coarse_edges, evidence)
+    } else {
+        let places = distinct(&seeds, REFINED).into_iter();
+        places.map(|(p, _)| refine(class, &mut fine, p)).collect()
+    };
     found.sort_by(|a, b| b.1.gain.total_cmp(&a.1.gain));
     let (place, best) = *found.first()?;
     let second = found.iter().skip(1).find(|(other, _)| apart(other, &place));
@@ -91,6 +104,43 @@ pub fn locate(class: Class, evidence: &Evidence, camera: &Camera, area: &Area) -
         score: best.part,
         margin,
     })
+}
+
+/// Finds a bottle among the places that look like one: a shadow may have a
+/// bottle's outline, so what counts is how much of the edges a bottle and its
+/// shadow explain together. `part` remains that of the outline, of which there
+/// must be enough all the same.
+fn bottles(
+    seeds: &[(Placement, f64)],
+    judge: &mut Judge,
+    edges: &Field,
+    evidence: &Evidence,
+) -> Vec<(Placement, Agreement)> {
+    let outliner = judge.outliner.clone();
+    let shading =
+        |spacing| BottleShading::new(&outliner, edges, evidence.seen, judge.table, spacing);
+    let (mut rough, mut light) = (shading(ROUGH), shading(CLOSE));
+    let mut likely: Vec<(Placement, Lit)> = Vec::with_capacity(LIKELY);
+    for (place, _) in distinct(seeds, LIKELY) {
+        likely.extend(rough.fit(&place, 2).map(|lit| (place, lit)));
+    }
+    likely.sort_by(|a, b| b.1.gain.total_cmp(&a.1.gain));
+    let mut lit: Vec<(Placement, Lit)> = Vec::with_capacity(LIT);
+    for (place, _) in likely.iter().take(LIT) {
+        let (place, _) = refine(Class::Bottle, judge, *place);
+        lit.extend(light.fit(&place, 1).map(|lit| (place, lit)));
+    }
+    lit.sort_by(|a, b| b.1.gain.total_cmp(&a.1.gain));
+    // The outline alone is drawn towards the shadow.
+    for (place, lit) in lit.iter_mut().take(CLIMBED) {
+        (*place, *lit) = light.climb(*place, *lit, SIZE_RANGE);
+    }
+    let agreed = |(place, lit): (Placement, Lit)| {
+        let part = judge.score(Class::Bottle, &place).part;
+        let gain = lit.gain;
+        (place, Agreement { gain, part })
+    };
+    lit.into_iter().map(agreed).collect()
 }
 
 /// Scores of every place of the coarse grid.

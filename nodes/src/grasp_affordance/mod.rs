@@ -3,6 +3,7 @@
 //! back. A visible state machine that never moves on stale or doubtful data and
 //! says why it did not. See `nodes/doc/grasp_affordance.md`.
 
+mod bottle;
 pub mod contour;
 pub mod evidence;
 pub mod geometry;

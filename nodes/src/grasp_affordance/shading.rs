@@ -14,19 +14,32 @@ use glam::{DVec2, DVec3};
 use std::f64::consts::{PI, TAU};
 
 /// Direct light as a share of all light.
-const DIRECT: f64 = 0.6;
+pub(super) const DIRECT: f64 = 0.6;
 /// Gradient of log brightness, per pixel, that makes an edge of length 1/2.
-const HALF_GRADIENT: f64 = 0.025;
+pub(super) const HALF_GRADIENT: f64 = 0.025;
 /// Elevations of the lights tried, radians.
 const ELEVATIONS: [f64; 3] = [0.7, 0.95, 1.25];
 /// Azimuths tried.
 const AZIMUTHS: usize = 8;
-/// Logarithms of ball's to table's reflectance tried.
-const CONTRASTS: [f64; 5] = [-2.2, -1.2, 0.15, 0.5, 0.9];
+/// Logarithms of the object's to the table's reflectance tried.
+pub(super) const CONTRASTS: [f64; 5] = [-2.2, -1.2, 0.15, 0.5, 0.9];
 /// Points are this far apart, in radii of the ball.
 const SPACING: f64 = 0.16;
 /// Points lie so far from the centre at most, in radii.
 const REACH: f64 = 2.2;
+
+/// The lights tried: unit vectors to them.
+pub(super) fn lights() -> impl Iterator<Item = DVec3> {
+    let round = |elevation| (0..AZIMUTHS).map(move |k| (elevation, k));
+    ELEVATIONS
+        .into_iter()
+        .flat_map(round)
+        .map(|(elevation, k)| {
+            let (s, c) = (TAU * k as f64 / AZIMUTHS as f64).sin_cos();
+            let (up, flat) = f64::sin_cos(elevation);
+            DVec3::new(flat * c, flat * s, up)
+        })
+}
 
 /// Edges of the ball under one light with one contrast.
 #[derive(Debug, Clone)]
@@ -76,14 +89,9 @@ impl BallShading {
         let ball = Ball::new(outliner, x, y, table, 1.0);
         let mut templates = Vec::new();
         if let Some(basis) = ball.basis() {
-            for elevation in ELEVATIONS {
-                for k in 0..AZIMUTHS {
-                    let (s, c) = (TAU * k as f64 / AZIMUTHS as f64).sin_cos();
-                    let (up, flat) = f64::sin_cos(elevation);
-                    let light = DVec3::new(flat * c, flat * s, up);
-                    for contrast in CONTRASTS {
-                        templates.push(ball.template(&points, basis, light, contrast, seen));
-                    }
+            for light in lights() {
+                for contrast in CONTRASTS {
+                    templates.push(ball.template(&points, basis, light, contrast, seen));
                 }
             }
         }
