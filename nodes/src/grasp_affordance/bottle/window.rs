@@ -37,7 +37,7 @@ impl Grid {
         let last = DVec2::new(width as f64, height as f64) - 2.0;
         let from = (ends.0 - beyond).max(DVec2::ONE).round();
         let extent = (ends.1 + beyond).min(last) - from;
-        if !(extent.min_element() >= spacing as f64) {
+        if extent.is_nan() || extent.min_element() < spacing as f64 {
             return None;
         }
         let step = spacing.max((extent.max_element() / MOST).ceil() as usize);
