@@ -114,8 +114,8 @@ fn objects_are_found_within_millimetres() {
     );
 }
 
-/// Among these scenes are two in which the shadow has more of a bottle's outline
-/// than the bottle.
+/// Among these scenes are three in which outlines alone lead into the shadow, 31 to
+/// 68 mm off.
 #[test]
 fn bottles_are_not_taken_for_their_shadows() {
     let found = look(901, "bottle");
