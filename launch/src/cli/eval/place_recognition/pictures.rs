@@ -76,14 +76,16 @@ fn dissimilarities(judged: &Judged) -> Heatmap {
     }
 }
 
-/// A curve for every model, over the queries of the first set.
+/// A curve for every model, over the queries of all sets together.
 fn precision_recall_chart(judged: &[Vec<Judged>], condition: Condition) -> Option<LineChart> {
     let at = Condition::ALL.iter().position(|c| *c == condition)?;
     let mut series = Vec::new();
     for of_model in judged {
-        let first = of_model.first()?;
-        let curve = precision_recall(&first.outcomes[at].as_ref()?.matches);
-        let name = format!("{} ({:.2})", first.name, curve.area);
+        let name = &of_model.first()?.name;
+        let outcomes = of_model.iter().filter_map(|set| set.outcomes[at].as_ref());
+        let matches: Vec<_> = outcomes.flat_map(|o| &o.matches).copied().collect();
+        let curve = precision_recall(&matches);
+        let name = format!("{name} ({:.2})", curve.area);
         series.push(Series::new(series.len(), name, curve.points));
     }
     let drawn = series.iter().any(|s| !s.points.is_empty());
