@@ -249,6 +249,23 @@ impl Descriptor for Autoencoder {
         Ok(self.encode(&row, 1))
     }
 
+    /// In batches, for which the weights are read once each.
+    fn describe_all(&mut self, samples: &Samples, senses: Senses) -> Result<Vec<Vec<f32>>> {
+        const BATCH: usize = 64;
+        let d = self.standard.len();
+        let mut codes = Vec::with_capacity(samples.len());
+        for first in (0..samples.len()).step_by(BATCH) {
+            let n = BATCH.min(samples.len() - first);
+            let mut rows = vec![0.0; n * d];
+            for (s, row) in rows.chunks_exact_mut(d).enumerate() {
+                self.standard.row(samples, first + s, senses, row)?;
+            }
+            let batch = self.encode(&rows, n);
+            codes.extend(batch.chunks_exact(self.config.code).map(<[f32]>::to_vec));
+        }
+        Ok(codes)
+    }
+
     fn imagine(&mut self, samples: &Samples, i: usize, senses: Senses) -> Result<Option<Vec<f32>>> {
         let code = self.describe(samples, i, senses)?;
         Ok(Some(self.reconstruct_visual(&code)))
@@ -307,6 +324,11 @@ mod tests {
             assert!(pearson(&seen, samples.visual(5)) > 0.95);
             let mut again = learn().0;
             assert_eq!(again.describe(&samples, 5, Senses::Both).unwrap(), code);
+            let all = net.describe_all(&samples, Senses::Both).unwrap();
+            assert_eq!(all.len(), 48);
+            for (a, b) in all[5].iter().zip(&code) {
+                assert!((a - b).abs() < 1e-4, "{a} in a batch, {b} alone");
+            }
         }
     }
 

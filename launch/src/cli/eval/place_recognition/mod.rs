@@ -33,7 +33,8 @@ same order everywhere:
       --weights w1.safetensors,w2.safetensors --report places
 
 The parameters of a baseline are those that do best on the validation samples, by Spearman and
-recall@1 averaged over both senses, vision and touch.")]
+recall@1 averaged over both senses, vision and touch. Autoencoders learn as long as the network
+does in CPU time, which depends on the machine; what they got to is printed.")]
 pub struct PlaceRecognitionArgs {
     /// Recordings to fit to, whose samples are then stored.
     #[arg(long, required = true, value_delimiter = ',')]
@@ -72,9 +73,13 @@ pub struct PlaceRecognitionArgs {
     /// Length of the codes of principal components and autoencoders.
     #[arg(long, default_value_t = 100)]
     code: usize,
-    /// Epochs of the autoencoders.
+    /// Most epochs of the autoencoders.
     #[arg(long, default_value_t = 40)]
     epochs: usize,
+    /// CPU time after which an autoencoder begins no further epoch, in s, looks at the
+    /// validation samples included: by default what the network's training takes on 1200 samples.
+    #[arg(long, default_value_t = 324.0)]
+    autoencoder_cpu_s: f64,
     /// Epochs of the network where there are no --weights.
     #[arg(long, default_value_t = 50)]
     network_epochs: usize,
@@ -134,6 +139,12 @@ pub fn run(args: &PlaceRecognitionArgs) -> CliResult {
     let start = Instant::now();
     if args.frames.contains(&0) {
         return Err(CliError::usage("--frames counts samples, 1 or more"));
+    }
+    if args.autoencoder_cpu_s.is_nan() || args.autoencoder_cpu_s <= 0.0 {
+        return Err(CliError::usage(format!(
+            "--autoencoder-cpu-s is {}, needed is a time above 0",
+            args.autoencoder_cpu_s
+        )));
     }
     let sets = sets::read(args)?;
     let (judged, fits) = judge_all(args, &sets)?;
@@ -210,6 +221,7 @@ fn options(args: &PlaceRecognitionArgs, set: usize) -> Options {
     Options {
         code: args.code,
         epochs: args.epochs,
+        autoencoder_cpu_s: args.autoencoder_cpu_s,
         network_epochs: args.network_epochs,
         seed: args.seed.wrapping_add(set as u64),
         tolerance: tolerance(args),
@@ -288,6 +300,7 @@ mod tests {
         let options = Options {
             code: 10,
             epochs: 1,
+            autoencoder_cpu_s: f64::INFINITY,
             network_epochs: 1,
             seed: 1,
             tolerance: Tolerance::default(),

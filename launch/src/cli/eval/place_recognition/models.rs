@@ -51,8 +51,10 @@ const LOOKS: usize = 5;
 pub struct Options {
     /// Length of a code.
     pub code: usize,
-    /// Epochs of the autoencoders.
+    /// Most epochs of the autoencoders.
     pub epochs: usize,
+    /// CPU time after which an autoencoder begins no further epoch, in s.
+    pub autoencoder_cpu_s: f64,
     /// Epochs of the network, where it has no weights.
     pub network_epochs: usize,
     /// Seed of their weights.
@@ -257,7 +259,8 @@ impl<D: Descriptor> Descriptor for Slow<D> {
     }
 }
 
-/// Learns for all epochs, and keeps what was best of some looks on the way.
+/// Learns for all epochs, or until its time is up, and keeps what was best of some looks on
+/// the way; says how far it came.
 fn autoencoder(set: &Set, options: &Options, apart: bool, told: &dyn Fn(String)) -> Chosen {
     let config = AutoencoderConfig {
         apart,
@@ -269,25 +272,32 @@ fn autoencoder(set: &Set, options: &Options, apart: bool, told: &dyn Fn(String))
     let name = net.name().to_owned();
     let mut best: Option<(f64, usize, Autoencoder)> = None;
     let look = options.epochs.div_ceil(LOOKS).max(1);
-    for epoch in 1..=options.epochs {
+    let begun_s = process_cpu_s();
+    let mut learnt = 0;
+    let mut time_is_up = false;
+    while learnt < options.epochs && !time_is_up {
         let loss = net.epoch(&set.train)?;
+        learnt += 1;
+        time_is_up = process_cpu_s() - begun_s >= options.autoencoder_cpu_s;
         told(format!(
-            "{name}, epoch {epoch} of {}, loss {loss:.4}",
+            "{name}, epoch {learnt} of {}, loss {loss:.4}",
             options.epochs
         ));
         let Some(validation) = &set.validation else {
             continue;
         };
-        if epoch % look == 0 || epoch == options.epochs {
+        if learnt % look == 0 || learnt == options.epochs || time_is_up {
             let score = score(&mut net, &set.train, validation, options.tolerance)?;
             if best.as_ref().is_none_or(|b| score > b.0) {
-                best = Some((score, epoch, net.clone()));
+                best = Some((score, learnt, net.clone()));
             }
         }
     }
     let (epochs, net) = match best {
         Some((_, epoch, net)) => (epoch, net),
-        None => (options.epochs, net),
+        None => (learnt, net),
     };
-    Ok((Box::new(net), json!({ "epochs": epochs })))
+    let chosen = json!({ "epochs": epochs, "learnt": learnt, "of": options.epochs,
+        "most_cpu_s": options.autoencoder_cpu_s });
+    Ok((Box::new(net), chosen))
 }
