@@ -14,10 +14,10 @@ impl Descriptor for Recogniser {
         Ok(answer.code.to_vec())
     }
 
-    /// The published inference of joint causes goes through samples in batches, which is
+    /// The published inference goes through samples in batches, which is
     /// many times as fast and gives the same codes but for rounding.
     fn describe_all(&mut self, samples: &Samples, senses: Senses) -> Result<Vec<Vec<f32>>> {
-        if let (Method::Published(iterations), None) = (self.method(), self.place().readout()) {
+        if let Method::Published(iterations) = self.method() {
             return self.place().infer(samples, senses, iterations);
         }
         (0..samples.len())

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::config::Config;
-use super::network::{Network, TACTILE, VISUAL};
+use super::network::{Activity, Network, TACTILE, VISUAL};
 use super::readout::Readout;
 use super::reliability::Reliability;
 use super::weights_file;
@@ -216,7 +216,8 @@ impl PlaceNetwork {
         Ok(())
     }
 
-    /// The published inference of many samples: their joint causes, one row each.
+    /// The published inference of many samples: their codes (what the readout makes of the
+    /// causes, or else the joint causes), one row each.
     ///
     /// # Errors
     /// As [`PlaceNetwork::prepare`].
@@ -242,7 +243,6 @@ impl PlaceNetwork {
         iterations: &[usize],
     ) -> Result<Vec<Vec<Vec<f32>>>> {
         const BATCH: usize = 64;
-        let joint = self.config().joint;
         let mut codes = vec![Vec::with_capacity(samples.len()); iterations.len()];
         let mut one = [
             vec![0.0; self.config().visual.input],
@@ -259,21 +259,37 @@ impl PlaceNetwork {
                 }
             }
             let most = iterations.last().copied().unwrap_or(0);
-            let keep = |codes: &mut Vec<Vec<f32>>, joint_causes: &[f32]| {
-                codes.extend(joint_causes.chunks(joint).map(<[f32]>::to_vec));
-            };
             self.network
                 .infer_watched(senses, most, &mut activity, |done, activity| {
                     for (codes, _) in codes.iter_mut().zip(iterations).filter(|c| *c.1 == done) {
-                        keep(codes, &activity.joint);
+                        codes.extend(self.codes_of(activity, senses));
                     }
                 });
             // Those that all samples had stopped before.
             for codes in codes.iter_mut().filter(|c| c.len() == first) {
-                keep(codes, &activity.joint);
+                codes.extend(self.codes_of(&activity, senses));
             }
         }
         Ok(codes)
+    }
+
+    /// The code of each sample of a batch, as [`Recogniser`](super::Recogniser) has it.
+    fn codes_of(&self, activity: &Activity<f32>, senses: Senses) -> Vec<Vec<f32>> {
+        let joint = activity.joint.chunks(self.config().joint);
+        let Some(readout) = &self.readout else {
+            return joint.map(<[f32]>::to_vec).collect();
+        };
+        let top = |m: usize, s: usize| {
+            let causes = activity.causes[m].last().map_or(&[][..], Vec::as_slice);
+            let n = causes.len() / activity.batch();
+            &causes[s * n..(s + 1) * n]
+        };
+        let code = |s| {
+            let mut code = vec![0.0; readout.code_len()];
+            readout.read([top(VISUAL, s), top(TACTILE, s)], senses, &mut code);
+            code
+        };
+        (0..joint.len()).map(code).collect()
     }
 
     /// XXH3-64 of its weights file, as 16 hexadecimal digits: the same for networks that

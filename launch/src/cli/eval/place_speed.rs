@@ -35,7 +35,9 @@ const KEPT: f64 = 0.95;
 #[command(after_help = "\
 Every way of answering codes the places of --train and then those of --test, in their order, by
 both senses; --test by vision and touch alone besides. Queries are timed one by one on one thread:
-by the wall clock, which counts what others do on the machine, and in CPU time.
+by the wall clock, which counts what others do on the machine, and in CPU time. Codes are those of
+the weights: slow features where they have learnt them, the joint causes otherwise or with
+--published-code.
 
   saccade eval place-speed --train train.mcap --test test.mcap --weights place.safetensors \\
       --report speed
@@ -47,6 +49,9 @@ pub struct PlaceSpeedArgs {
     /// Every so many samples only, of both recordings.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
     every: u16,
+    /// Code places by the joint causes, as published, and not by slow features.
+    #[arg(long)]
+    published_code: bool,
     /// Folder for place_speed.json and pictures.
     #[arg(long)]
     report: Option<PathBuf>,
@@ -57,6 +62,8 @@ pub struct PlaceSpeedArgs {
 
 #[derive(Debug, Serialize)]
 struct Document {
+    /// What places are known by.
+    code: &'static str,
     stored: usize,
     asked: usize,
     rows: Vec<Row>,
@@ -94,7 +101,14 @@ pub fn run(args: &PlaceSpeedArgs) -> CliResult {
     let every = usize::from(args.every);
     let [train, test] = args.ways.read()?.map(|s| thinned(&s, every));
     let (train, test) = (train?, test?);
-    let network = network(&args.ways.weights)?;
+    let mut network = network(&args.ways.weights)?;
+    if args.published_code {
+        network = network.without_readout();
+    }
+    let code = match network.readout() {
+        Some(_) => "slow features",
+        None => "joint causes",
+    };
     let mut rows = Vec::new();
     for (kind, name, quick) in quick_ways() {
         eprintln!("{kind}: {name}");
@@ -102,6 +116,7 @@ pub fn run(args: &PlaceSpeedArgs) -> CliResult {
     }
     rows.extend(published(&network, &train, &test)?);
     let document = Document {
+        code,
         stored: train.len(),
         asked: test.len(),
         rows,
@@ -241,7 +256,7 @@ fn ask(
             let mut result = Ok((Vec::new(), 0));
             let cpu_s = timed(|| {
                 let answer = recogniser.recognise(samples.visual(i), samples.tactile(i), senses);
-                result = answer.map(|a| (a.joint.to_vec(), a.steps));
+                result = answer.map(|a| (a.code.to_vec(), a.steps));
             });
             let (code, steps) = result?;
             answers.wall_ms.push(begun.elapsed().as_secs_f64() * 1e3);
@@ -298,7 +313,10 @@ impl Document {
 
     fn text(&self) -> String {
         let mut lines = vec![
-            format!("{} places stored, {} asked for", self.stored, self.asked),
+            format!(
+                "{} places stored, {} asked for, by {}",
+                self.stored, self.asked, self.code
+            ),
             format!(
                 "\n{:<32}{:>6}{:>26}{:>25}{:>19}{:>9}",
                 "",
@@ -401,6 +419,7 @@ mod tests {
             cpu_ms_p99: ms,
         };
         let mut document = Document {
+            code: "slow features",
             stored: 2,
             asked: 2,
             rows: vec![
