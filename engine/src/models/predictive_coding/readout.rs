@@ -4,8 +4,9 @@
 //! not the place, and they have settled least of all when a query ends. The top causes of
 //! each sense are read instead, by their slow features ([`SlowFeatures`]), learnt from the
 //! training samples in the order in which they came. Each sense has a part of the code of
-//! its own, of constant length: one that is gone leaves zeros, and the other one's part
-//! ranks places as it always does.
+//! its own, of constant length and without a mean: one that is gone leaves zeros, and the
+//! other one's part ranks places as it always does. With a mean it would not, for codes are
+//! compared by Pearson's correlation: what is stored of the other sense would come in by it.
 
 use serde::{Deserialize, Serialize};
 
@@ -95,18 +96,36 @@ impl Readout {
         if senses != Senses::Touch {
             let length = (1.0 - touch).sqrt() as f32;
             self.slow[VISUAL].apply(tops[VISUAL], length, seen);
+            without_mean(seen, length);
         }
         if senses != Senses::Vision {
             let length = touch.sqrt() as f32;
             self.slow[TACTILE].apply(tops[TACTILE], length, felt);
+            without_mean(felt, length);
         }
     }
+}
+
+/// Takes the mean off a part of a code and brings what is left to this length. Of fewer than
+/// three numbers it would leave a sign at most; they stay as they are.
+fn without_mean(part: &mut [f32], length: f32) {
+    if part.len() < 3 {
+        return;
+    }
+    let mean = part.iter().sum::<f32>() / part.len() as f32;
+    part.iter_mut().for_each(|x| *x -= mean);
+    let norm = part.iter().map(|x| x * x).sum::<f32>().sqrt();
+    let factor = match norm > f32::MIN_POSITIVE {
+        true => length / norm,
+        false => 0.0,
+    };
+    part.iter_mut().for_each(|x| *x *= factor);
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::models::place::Pose;
+    use crate::models::place::{Pose, pearson};
     use crate::models::predictive_coding::{Config, Schedule};
     use std::ops::ControlFlow;
 
@@ -177,6 +196,59 @@ mod tests {
         let answer = plain.recognise(samples.visual(7), samples.tactile(7), Senses::Both);
         let answer = answer.unwrap();
         assert_eq!(answer.code, answer.joint);
+    }
+
+    /// Whatever is stored of what was seen there.
+    #[test]
+    fn by_one_sense_places_rank_as_its_parts_are_alike() {
+        let samples = way();
+        let place = learnt(&samples);
+        let config = ReadoutConfig {
+            touch: 0.02,
+            ..ReadoutConfig::default()
+        };
+        let readout = Readout::learn(&place, &samples, config).unwrap();
+        let seen = readout.slow[VISUAL].features();
+        let mut recogniser = Recogniser::new(place.with_readout(readout), Method::default());
+        let recogniser = recogniser.as_mut().unwrap();
+        let mut code = |i: usize, senses| {
+            let answer = recogniser.recognise(samples.visual(i), samples.tactile(i), senses);
+            answer.unwrap().code.to_vec()
+        };
+        for (senses, which, share) in [(Senses::Touch, 1, 0.02_f32), (Senses::Vision, 0, 0.98)] {
+            let asked = code(7, senses);
+            for i in 0..samples.len() {
+                let stored = code(i, Senses::Both);
+                let part = |c: &[f32]| <[&[f32]; 2]>::from(c.split_at(seen))[which].to_vec();
+                let wanted = share.sqrt() * pearson(&part(&asked), &part(&stored));
+                let found = pearson(&asked, &stored);
+                assert!((found - wanted).abs() < 1e-4, "{i}: {found}, not {wanted}");
+            }
+        }
+    }
+
+    #[test]
+    fn published_codes_are_the_same_in_batches_and_one_by_one() {
+        let samples = way();
+        let place = learnt(&samples);
+        let readout = Readout::learn(&place, &samples, ReadoutConfig::default()).unwrap();
+        let place = place.with_readout(readout);
+        let mut one = Recogniser::new(place.clone(), Method::Published(30)).unwrap();
+        for senses in [Senses::Both, Senses::Vision, Senses::Touch] {
+            let all = place.infer(&samples, senses, 30).unwrap();
+            assert_eq!(all.len(), samples.len());
+            for i in [0, 31, 59] {
+                let answer = one.recognise(samples.visual(i), samples.tactile(i), senses);
+                let code = answer.unwrap().code.to_vec();
+                assert_eq!(all[i].len(), code.len());
+                for (a, b) in all[i].iter().zip(&code) {
+                    assert!(
+                        (a - b).abs() < 1e-4,
+                        "sample {i}: {a} in a batch, {b} alone"
+                    );
+                }
+            }
+        }
     }
 
     #[test]
