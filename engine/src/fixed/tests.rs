@@ -91,6 +91,7 @@ fn resets_by_hand() {
             tau_m_ms: 1.0 / 2.0_f64.ln(),
             v_th: 1.0,
             regular_spike_arrival: true,
+            t_ref_ms: 0.0,
             reset,
             ..NeuronParams::default()
         };

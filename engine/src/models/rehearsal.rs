@@ -42,7 +42,7 @@ const DOUBT: f32 = 0.02;
 pub struct RehearsalConfig {
     /// Intervals kept of each class; the oldest goes first.
     pub kept: usize,
-    /// Variations of each that are learnt from too.
+    /// Variations of each that are learnt from too, where inputs are the cells of an image.
     pub variations: usize,
     /// Seed of the variations.
     pub seed: u64,
@@ -60,7 +60,7 @@ impl Default for RehearsalConfig {
     fn default() -> Self {
         Self {
             kept: 64,
-            variations: 3,
+            variations: 0,
             seed: 1,
             steps: 150,
             rate: 0.1,

@@ -8,6 +8,9 @@ use saccade_engine::models::slow::Slow;
 use saccade_msgs::CLASSES;
 use saccade_msgs::saccade_msgs::Label;
 
+/// Variations of an interval that are rehearsed with it.
+const VARIATIONS: usize = 3;
+
 /// What a label asks for.
 #[derive(Debug, PartialEq)]
 pub(super) enum Asked {
@@ -81,6 +84,9 @@ impl Learner {
             let config = RehearsalConfig {
                 kept: parameters.integer("rehearsal") as usize,
                 seed: parameters.integer("seed") as u64,
+                // Inputs are known to be an image, whose variations are of the same class,
+                // where a network was trained on such.
+                variations: if trained { VARIATIONS } else { 0 },
                 ..RehearsalConfig::default()
             };
             Plastic::Readout(Rehearsal::new(config).map_err(|e| e.to_string())?)
