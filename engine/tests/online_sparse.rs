@@ -147,12 +147,12 @@ impl Plain {
         inputs.iter().for_each(|&i| row[i as usize] = 1.0);
         self.past[9].push(row);
         let mut psi = [vec![0.0; SIZES[0].0], vec![0.0; SIZES[1].0]];
-        for p in 0..2 {
+        for (p, psi) in psi.iter_mut().enumerate() {
             for at in (0..self.synapses.len()).filter(|&at| self.synapses[at].to == p) {
                 let s = &self.synapses[at];
                 self.layers[p].current[s.is.to as usize] += self.arrives(s, now) * s.is.weight;
             }
-            self.layers[p].step(&self.dynamics[p], &mut psi[p]);
+            self.layers[p].step(&self.dynamics[p], psi);
         }
         for p in 0..2 {
             self.past[p].push(self.layers[p].z.clone());

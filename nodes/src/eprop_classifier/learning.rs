@@ -27,7 +27,7 @@ enum Plastic {
     /// All of them, by e-prop; the running average decides.
     All(Box<All>),
     /// Those of the readout to the classes taught, with rehearsal of the others.
-    Readout(Rehearsal),
+    Readout(Box<Rehearsal>),
 }
 
 struct All {
@@ -89,7 +89,8 @@ impl Learner {
                 variations: if trained { VARIATIONS } else { 0 },
                 ..RehearsalConfig::default()
             };
-            Plastic::Readout(Rehearsal::new(config).map_err(|e| e.to_string())?)
+            let rehearsal = Rehearsal::new(config).map_err(|e| e.to_string())?;
+            Plastic::Readout(Box::new(rehearsal))
         } else {
             let rate = OptimizerConfig::adam(parameters.double("learning_rate"));
             let all = All::new(classifier, rate, parameters.double("average"))?;
