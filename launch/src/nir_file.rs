@@ -1,11 +1,11 @@
 //! NIR graphs in files, HDF5 as PyPI's `nir` lays it out: a text `version`, and the
 //! group `node`, which is the graph. A node is a group with a text `type`, a data set for
 //! each parameter and, where there are some, a group `metadata`; a graph has `edges`, a
-//! text array `[n, 2]`, and `nodes`, a group of nodes. The crate `hdf5-pure` reads and
+//! text array `[n, 2]`, and `nodes`, a group of nodes, and may be a node itself. The crate `hdf5-pure` reads and
 //! writes HDF5; arrays are written unpacked and read packed with gzip as well.
 
 use hdf5_pure::{DType, Dataset, File, FileBuilder, Group, GroupBuilder, VlenStringReadOptions};
-use saccade_engine::nir::{Array, Element, Graph, Node, Value, Values};
+use saccade_engine::nir::{Array, Element, Graph, MAX_DEPTH, Node, Value, Values};
 use saccade_rosbags::write_atomic;
 use std::path::{Path, PathBuf};
 
@@ -17,6 +17,8 @@ const MAX_NUMBERS: u64 = 1 << 24;
 const MAX_TEXT: usize = 1 << 24;
 const MAX_NODES: usize = 10_000;
 const MAX_CHUNK: u64 = 1 << 28;
+/// Type of a graph.
+const GRAPH: &str = "NIRGraph";
 
 /// Why a NIR file cannot be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -92,7 +94,13 @@ pub fn to_bytes(graph: &Graph) -> Result<Vec<u8>> {
         .with_vlen_strings(&[VERSION])
         .with_shape(&[]);
     let mut top = file.create_group("node");
-    put(&mut top, "type", &Value::from("NIRGraph"));
+    put_graph(&mut top, graph);
+    file.add_group(top.finish());
+    file.finish().map_err(hdf5("the file"))
+}
+
+fn put_graph(top: &mut GroupBuilder, graph: &Graph) {
+    put(top, "type", &Value::from(GRAPH));
     let edges: Vec<&str> = graph
         .edges
         .iter()
@@ -101,20 +109,25 @@ pub fn to_bytes(graph: &Graph) -> Result<Vec<u8>> {
     top.create_dataset("edges")
         .with_vlen_strings(&edges)
         .with_shape(&[graph.edges.len() as u64, 2]);
-    put_metadata(&mut top, &graph.metadata);
+    put_metadata(top, &graph.metadata);
     let mut nodes = top.create_group("nodes");
     for (name, node) in &graph.nodes {
         let mut group = nodes.create_group(name);
-        put(&mut group, "type", &Value::from(node.kind.as_str()));
-        for (name, value) in &node.parameters {
-            put(&mut group, name, value);
+        match &node.inner {
+            Some(inner) => put_graph(&mut group, inner),
+            None => put_node(&mut group, node),
         }
-        put_metadata(&mut group, &node.metadata);
         nodes.add_group(group.finish());
     }
     top.add_group(nodes.finish());
-    file.add_group(top.finish());
-    file.finish().map_err(hdf5("the file"))
+}
+
+fn put_node(group: &mut GroupBuilder, node: &Node) {
+    put(group, "type", &Value::from(node.kind.as_str()));
+    for (name, value) in &node.parameters {
+        put(group, name, value);
+    }
+    put_metadata(group, &node.metadata);
 }
 
 fn put_metadata(group: &mut GroupBuilder, metadata: &Values) {
@@ -182,52 +195,73 @@ pub fn from_bytes(bytes: Vec<u8>) -> Result<Graph> {
     let mut reader = Reader {
         numbers: MAX_NUMBERS,
         text: MAX_TEXT,
+        nodes: MAX_NODES,
     };
     let top = root.group("node").map_err(hdf5("/node"))?;
-    reader.graph(&top)
+    let kind = reader.kind(&top, "/node")?;
+    if kind != GRAPH {
+        return wrong("/node/type", format!("is {kind:?}, expected {GRAPH}"));
+    }
+    reader.graph(&top, "/node", 0)
 }
 
 /// What may still be read of a file.
 struct Reader {
     numbers: u64,
     text: usize,
+    nodes: usize,
 }
 
 impl Reader {
-    fn graph(&mut self, top: &Group) -> Result<Graph> {
+    fn graph(&mut self, top: &Group, place: &str, depth: usize) -> Result<Graph> {
+        if depth > MAX_DEPTH {
+            let what = format!("lies {depth} graphs deep, at most {MAX_DEPTH} are read");
+            return wrong(place, what);
+        }
         let mut graph = Graph {
-            metadata: self.metadata(top, "/node")?,
+            metadata: self.metadata(top, place)?,
             ..Graph::default()
         };
-        let kind = self.kind(top, "/node")?;
-        if kind != "NIRGraph" {
-            return wrong("/node/type", format!("is {kind:?}, expected NIRGraph"));
-        }
-        let edges = top.dataset("edges").map_err(hdf5("/node/edges"))?;
-        graph.edges = self.edges(&edges)?;
-        let nodes = top.group("nodes").map_err(hdf5("/node/nodes"))?;
-        let names = nodes.groups().map_err(hdf5("/node/nodes"))?;
-        if names.len() > MAX_NODES {
-            let what = format!("has {} nodes, at most {MAX_NODES} are read", names.len());
-            return wrong("/node/nodes", what);
-        }
+        let at = format!("{place}/edges");
+        let edges = top.dataset("edges").map_err(hdf5(&at))?;
+        graph.edges = self.edges(&edges, &at)?;
+        let place = format!("{place}/nodes");
+        let nodes = top.group("nodes").map_err(hdf5(&place))?;
+        let names = nodes.groups().map_err(hdf5(&place))?;
+        let Some(left) = self.nodes.checked_sub(names.len()) else {
+            let what = format!("there are more than {MAX_NODES} nodes in the file");
+            return wrong(&place, what);
+        };
+        self.nodes = left;
         for name in names {
-            let place = format!("/node/nodes/{name}");
+            let place = format!("{place}/{name}");
             let group = nodes.group(&name).map_err(hdf5(&place))?;
-            let mut parameters = self.values(&group, &place)?;
-            parameters.remove("type");
-            let node = Node {
-                kind: self.kind(&group, &place)?,
-                parameters,
-                metadata: self.metadata(&group, &place)?,
-            };
-            graph.nodes.insert(name, node);
+            graph.nodes.insert(name, self.node(&group, &place, depth)?);
         }
         Ok(graph)
     }
 
-    fn edges(&mut self, dataset: &Dataset) -> Result<Vec<(String, String)>> {
-        let place = "/node/edges";
+    fn node(&mut self, group: &Group, place: &str, depth: usize) -> Result<Node> {
+        let kind = self.kind(group, place)?;
+        let (inner, mut parameters) = match kind == GRAPH {
+            true => (Some(self.graph(group, place, depth + 1)?), Values::new()),
+            false => (None, self.values(group, place)?),
+        };
+        parameters.remove("type");
+        // The metadata of a graph are the graph's.
+        let metadata = match inner {
+            Some(_) => Values::new(),
+            None => self.metadata(group, place)?,
+        };
+        Ok(Node {
+            kind,
+            parameters,
+            metadata,
+            inner,
+        })
+    }
+
+    fn edges(&mut self, dataset: &Dataset, place: &str) -> Result<Vec<(String, String)>> {
         let shape = dataset.shape().map_err(hdf5(place))?;
         if shape.first() == Some(&0) {
             return Ok(Vec::new());
@@ -267,9 +301,6 @@ impl Reader {
     fn values(&mut self, group: &Group, place: &str) -> Result<Values> {
         let mut all = Values::new();
         for name in group.datasets().map_err(hdf5(place))? {
-            if place == "/node" && name == "edges" {
-                continue;
-            }
             let place = format!("{place}/{name}");
             let dataset = group.dataset(&name).map_err(hdf5(&place))?;
             if let Some(value) = self.value(&dataset, &place)? {

@@ -14,6 +14,10 @@ use crate::neurons::{NeuronParams, Reset};
 pub(super) const DOCUMENT: &str = "saccade";
 /// Entry of the metadata with random feedback, `[n_out, n_rec]`.
 pub(super) const FEEDBACK: &str = "feedback";
+/// How the metadata of a LIF say that a spike takes the threshold off the potential.
+pub(super) const SUBTRACT: &str = "subtract v_threshold";
+/// The same, a tick after the spike.
+pub(super) const SUBTRACT_LATE: &str = "subtract v_threshold, dt after the spike";
 /// Version of both.
 pub(super) const FORMAT: u32 = 1;
 
@@ -141,8 +145,8 @@ fn metadata(classifier: &Classifier) -> Result<Values> {
 fn lif(config: &ClassifierConfig) -> Node {
     let neuron = &config.neuron;
     let reset = match neuron.reset {
-        Reset::Late => "subtract v_threshold, dt after the spike",
-        Reset::AtOnce => "subtract v_threshold",
+        Reset::Late => SUBTRACT_LATE,
+        Reset::AtOnce => SUBTRACT,
         Reset::ToZero | Reset::To(_) => "to v_reset",
     };
     let mut metadata = values([
@@ -212,6 +216,7 @@ fn node(kind: &str, parameters: Values) -> Node {
         kind: kind.to_owned(),
         parameters,
         metadata: Values::new(),
+        inner: None,
     }
 }
 

@@ -1,7 +1,8 @@
 //! NIR, the Neuromorphic Intermediate Representation (Pedersen et al., Nat. Commun. 15,
 //! 8122, 2024): networks as graphs of nodes with equations in continuous time, between
-//! programs. Here are graphs as plain values, and the classifier as one ([`export`],
-//! [`import`]); their files, HDF5, are read and written elsewhere.
+//! programs. Here are graphs as plain values, the classifier as one ([`export`],
+//! [`import`]), and what runs any of them ([`Runner`]); their files, HDF5, are read and
+//! written elsewhere.
 //!
 //! ```text
 //! input -> w_in -> lif -> w_out -> li -> output,   lif -> w_rec -> lif
@@ -20,12 +21,16 @@
 //! program that knows the equations alone leaves out.
 
 mod export;
+mod flat;
 mod import;
+mod run;
 
 use std::collections::BTreeMap;
 
 pub use export::{Unsaid, export, unsaid};
+pub use flat::MAX_DEPTH;
 pub use import::{Imported, import};
+pub use run::{Integration, Runner};
 
 use crate::error::Error;
 
@@ -72,6 +77,8 @@ pub struct Node {
     pub parameters: Values,
     /// Its metadata.
     pub metadata: Values,
+    /// The graph that it is, of type `NIRGraph`.
+    pub inner: Option<Graph>,
 }
 
 /// A graph.

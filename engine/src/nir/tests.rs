@@ -82,6 +82,7 @@ fn array(shape: &[usize], values: &[f64]) -> Value {
 fn node(kind: &str, parameters: &[(&str, Value)]) -> Node {
     let own = |(name, value): &(&str, Value)| ((*name).to_owned(), value.clone());
     Node {
+        inner: None,
         kind: kind.to_owned(),
         parameters: parameters.iter().map(own).collect(),
         metadata: Values::new(),

@@ -29,6 +29,7 @@ pub mod spinnaker;
 mod stop;
 pub mod train;
 pub mod weights;
+mod weights_run;
 
 use clap::{Parser, Subcommand};
 use saccade_rosbags::write_atomic;
@@ -71,7 +72,7 @@ enum Command {
     Train(train::TrainArgs),
     /// How good networks are, what they stand, and what they keep.
     Eval(eval::EvalArgs),
-    /// Trained weights: what they are, and to and from NIR.
+    /// Trained weights: what they are, to and from NIR, and NIR graphs run.
     Weights(weights::WeightsArgs),
     /// Learn the field's reference tasks, with curves and pictures.
     Experiment(experiment::ExperimentArgs),

@@ -1,5 +1,6 @@
-//! `saccade weights`: what trained weights are, and between them and NIR.
+//! `saccade weights`: what trained weights are, between them and NIR, and NIR graphs run.
 
+use super::weights_run::{self, RunArgs};
 use super::{CliError, CliResult, Context, Exit, print_json, print_line};
 use crate::nir_file;
 use saccade_engine::models::classifier::Classifier;
@@ -29,8 +30,13 @@ enum WeightsCommand {
     /// Make weights of a NIR graph.
     ///
     /// Runs graphs of one LIF layer, recurrent or not, between Linear or Affine nodes
-    /// without bias, and one LI readout; others are refused by the name of the node.
+    /// without bias, and one LI readout; others are refused by the name of the node
+    /// (`saccade weights run` runs them).
     Import(ImportArgs),
+    /// Run any NIR graph on inputs out of NumPy files, without learning.
+    ///
+    /// Every node that NIR 1.0 has, several layers, graphs in graphs and cycles.
+    Run(RunArgs),
 }
 
 #[derive(Debug, clap::Args)]
@@ -80,6 +86,7 @@ pub fn run(args: WeightsArgs) -> CliResult {
         WeightsCommand::Info(args) => info(&args),
         WeightsCommand::Export(args) => export(&args),
         WeightsCommand::Import(args) => import(&args),
+        WeightsCommand::Run(args) => weights_run::run(&args),
     }
 }
 
@@ -222,10 +229,12 @@ fn info(args: &InfoArgs) -> CliResult {
 
 fn nir_info(args: &InfoArgs) -> CliResult {
     let graph = load_nir(&args.file)?;
-    let runs = nir::import(&graph, 1.0)
-        .map(|_| ())
-        .map_err(|e| e.to_string());
-    let runs = runs.err().unwrap_or_else(|| "yes".to_owned());
+    let said = |result: Result<(), saccade_engine::Error>| match result {
+        Ok(()) => "yes".to_owned(),
+        Err(error) => error.to_string(),
+    };
+    let imports = said(nir::import(&graph, 1.0).map(|_| ()));
+    let runs = said(nir::Runner::new(&graph, None, nir::Integration::Exact).map(|_| ()));
     if args.json {
         let nodes = graph.nodes.iter().map(|(name, node)| {
             serde_json::json!({
@@ -240,7 +249,8 @@ fn nir_info(args: &InfoArgs) -> CliResult {
             "nodes": nodes.collect::<Vec<_>>(),
             "edges": graph.edges,
             "metadata": shapes(&graph.metadata),
-            "imports": runs,
+            "imports": imports,
+            "runs": runs,
         }))?;
         return Ok(Exit::Success);
     }
@@ -257,7 +267,8 @@ fn nir_info(args: &InfoArgs) -> CliResult {
     }
     let metadata: Vec<&str> = graph.metadata.keys().map(String::as_str).collect();
     print_line(format!("metadata  {}", metadata.join(", ")))?;
-    print_line(format!("imports   {runs}"))?;
+    print_line(format!("imports   {imports}"))?;
+    print_line(format!("runs      {runs}"))?;
     Ok(Exit::Success)
 }
 

@@ -420,15 +420,94 @@ pub fn checkpoint() -> Vec<Vec<u8>> {
     vec![trainer.checkpoint().expect("writes")]
 }
 
-/// The small classifier as a NIR graph, and that of another program.
+/// The small classifier as a NIR graph, that of another program, and images in a graph in
+/// a graph.
 pub fn file_nir() -> Vec<Vec<u8>> {
     let classifier = Classifier::new(small(), 1).expect("in range");
     let ours = nir::export(&classifier, true).expect("exports");
     let mut others = ours.clone();
     others.metadata.clear();
-    [ours, others]
+    [ours, others, images()]
         .map(|graph| nir_file::to_bytes(&graph).expect("writes"))
         .into()
+}
+
+/// A convolution, a pool and cells in a graph in a graph, with a delay back.
+fn images() -> nir::Graph {
+    let array = |shape: &[usize], value: f64| {
+        let (shape, count) = (shape.to_vec(), shape.iter().product());
+        nir::Value::from(nir::Array {
+            shape,
+            ..nir::Array::uniform(count, value)
+        })
+    };
+    let node = |kind: &str, parameters: &[(&str, nir::Value)]| nir::Node {
+        kind: kind.to_owned(),
+        parameters: (parameters.iter().map(|(k, v)| ((*k).to_owned(), v.clone()))).collect(),
+        metadata: nir::Values::new(),
+        inner: None,
+    };
+    let end = |kind: &str| {
+        let mut shape = nir::Array::uniform(3, 3.0);
+        shape.values[0] = 1.0;
+        node(kind, &[("shape", shape.into())])
+    };
+    let graph = |nodes: Vec<(&str, nir::Node)>, edges: &[(&str, &str)]| nir::Graph {
+        nodes: nodes.into_iter().map(|(k, v)| (k.to_owned(), v)).collect(),
+        edges: (edges
+            .iter()
+            .map(|(a, b)| ((*a).to_owned(), (*b).to_owned())))
+        .collect(),
+        metadata: nir::Values::new(),
+    };
+    let conv = [
+        ("weight", array(&[1, 1, 2, 2], 1.0)),
+        ("stride", array(&[2], 1.0)),
+        ("padding", "same".into()),
+        ("dilation", array(&[2], 1.0)),
+        ("groups", nir::Array::scalar(1.0).into()),
+        ("bias", array(&[1], 0.1)),
+    ];
+    let pool = [
+        ("kernel_size", array(&[2], 1.0)),
+        ("stride", array(&[2], 1.0)),
+        ("padding", array(&[2], 0.0)),
+    ];
+    let cells = ["tau_syn", "tau_mem", "r", "v_leak", "v_threshold", "w_in"];
+    let cells = cells.map(|name| (name, array(&[1, 3, 3], 0.5)));
+    let inner = graph(
+        vec![
+            ("input", end("Input")),
+            ("conv", node("Conv2d", &conv)),
+            ("pool", node("AvgPool2d", &pool)),
+            ("cells", node("CubaLIF", &cells)),
+            (
+                "wait",
+                node("Delay", &[("delay", array(&[1, 3, 3], 0.002))]),
+            ),
+            ("output", end("Output")),
+        ],
+        &[
+            ("input", "conv"),
+            ("conv", "pool"),
+            ("pool", "cells"),
+            ("cells", "wait"),
+            ("wait", "cells"),
+            ("cells", "output"),
+        ],
+    );
+    let block = nir::Node {
+        inner: Some(inner),
+        ..node("NIRGraph", &[])
+    };
+    graph(
+        vec![
+            ("in", end("Input")),
+            ("block", block),
+            ("out", end("Output")),
+        ],
+        &[("in", "block"), ("block", "out")],
+    )
 }
 
 /// EIEIO: messages of every type, and every command that has content.

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use saccade_engine::models::classifier::Classifier;
 use saccade_engine::models::training::Trainer;
+use saccade_engine::nir::{Integration, Runner};
 use saccade_launch::{launch_file, nir_file};
 use saccade_msgs::registry::ENTRIES;
 use saccade_nodes::{Parameters, registry};
@@ -237,7 +238,8 @@ pub fn checkpoint(input: &[u8]) {
     }
 }
 
-/// A NIR file: what could be read is written and read again, and imports or not.
+/// A NIR file: what could be read is written and read again, imports or not, and runs or
+/// not.
 pub fn nir(input: &[u8]) {
     if let Ok(graph) = nir_file::from_bytes(input.to_vec()) {
         // Damage makes names that cannot be written.
@@ -248,5 +250,9 @@ pub fn nir(input: &[u8]) {
         }
         // Refusals are expected.
         let _ = saccade_engine::nir::import(&graph, 1.0);
+        if let Ok(mut runner) = Runner::new(&graph, None, Integration::Exact) {
+            runner.tick();
+            runner.tick();
+        }
     }
 }
