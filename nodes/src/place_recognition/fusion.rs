@@ -4,7 +4,7 @@
 use super::estimate::pose_message;
 use crate::node::Context;
 use crate::parameters::Parameters;
-use saccade_engine::models::place::{Estimate, Found, Pose, PoseFilter, PoseFilterConfig};
+use saccade_engine::models::place::{Estimate, Found, Pose, PoseFilter, PoseFilterConfig, Senses};
 use saccade_msgs::geometry_msgs::{Transform, TransformStamped};
 use saccade_msgs::nav_msgs::Odometry;
 use saccade_msgs::tf2_msgs::TFMessage;
@@ -19,6 +19,9 @@ pub struct Fusion {
     filter: PoseFilter,
     /// Begins where odometry says; otherwise where places say.
     from_odometry: bool,
+    /// Shares of the answers that say nothing of where the robot is.
+    wrong: f64,
+    wrong_by_touch: f64,
     broadcasts: bool,
     /// Odometry at the last sample, and what the filter made of it.
     anchor: Option<(Pose, Estimate)>,
@@ -53,12 +56,13 @@ impl Fusion {
             way_noise: parameters.double("way_noise"),
             turn_noise: parameters.double("turn_noise"),
             heading_noise: parameters.double("heading_noise"),
-            wrong: parameters.double("wrong"),
             ..PoseFilterConfig::default()
         };
         Ok(Some(Fusion {
             filter: PoseFilter::new(config).map_err(|e| e.to_string())?,
             from_odometry,
+            wrong: parameters.double("wrong"),
+            wrong_by_touch: parameters.double("wrong_by_touch"),
             broadcasts: parameters.switch("tf_broadcast"),
             anchor: None,
             odom_frame: String::new(),
@@ -66,16 +70,26 @@ impl Fusion {
     }
 
     /// Takes a sample's time: odometry then (none where it is silent), and the places
-    /// recognised (none where nothing was). The pose in the map.
-    pub fn sample(&mut self, odometer: Option<Pose>, found: &[Found]) -> Option<Estimate> {
+    /// recognised by these senses (none where nothing was). The pose in the map.
+    pub fn sample(
+        &mut self,
+        odometer: Option<Pose>,
+        recognised: Option<(Senses, &[Found])>,
+    ) -> Option<Estimate> {
         if let Some(odometer) = odometer {
             self.filter.moved(odometer);
             if self.from_odometry && !self.filter.has_begun() {
                 self.filter.begin(odometer, BEGIN, BEGIN);
             }
         }
-        if self.filter.has_begun() || !self.from_odometry {
-            self.filter.recognised(found);
+        if let Some((senses, found)) = recognised
+            && (self.filter.has_begun() || !self.from_odometry)
+        {
+            let wrong = match senses {
+                Senses::Both | Senses::Vision => self.wrong,
+                Senses::Touch => self.wrong_by_touch,
+            };
+            self.filter.recognised(found, wrong);
         }
         let estimate = self.filter.estimate()?;
         if let Some(odometer) = odometer {

@@ -1,6 +1,6 @@
 //! What the node counts, and what it warns of.
 
-use super::PlaceRecognition;
+use super::{Last, PlaceRecognition};
 use crate::node::Health;
 use crate::place_samples::Sample;
 use saccade_engine::models::place::Senses;
@@ -12,6 +12,7 @@ pub struct Counts {
     /// By [`Senses`]: both, vision, touch.
     pub recognised: [u64; 3],
     pub senseless: u64,
+    pub blank: u64,
     pub uncoded: u64,
     pub learnt: u64,
     pub poseless: u64,
@@ -23,9 +24,10 @@ pub struct Counts {
 impl PlaceRecognition {
     /// Why a sample has nothing to be recognised by.
     pub(super) fn lost(&self, sample: &Sample) -> String {
-        let eyes = match sample.visual {
-            Some(_) => "the camera works",
-            None => "no image came for a second",
+        let eyes = match (&sample.visual, sample.blank) {
+            (Some(_), false) => "the camera works",
+            (Some(_), true) => "the image shows nothing (is it dark, or the lens covered?)",
+            (None, _) => "no image came for a second",
         };
         let whiskers = match (&sample.tactile, sample.stuck) {
             (Some(_), _) => "the whiskers work".to_owned(),
@@ -36,17 +38,30 @@ impl PlaceRecognition {
     }
 
     pub(super) fn warning(&self) -> Option<String> {
+        let unseen = match self.last {
+            Some(Last { blank: true, .. }) => "images show nothing (dark, or a covered lens)",
+            _ => "no images",
+        };
         match self.last {
-            Some((None, stuck)) => Some(match stuck {
+            Some(Last {
+                senses: None,
+                stuck,
+                ..
+            }) => Some(match stuck {
                 0 => "neither sees nor feels: no place is told".to_owned(),
-                n => format!("{n} whiskers are stuck, and no image may stand in: no place is told"),
+                n => format!("{n} whiskers are stuck, {unseen}: no place is told"),
             }),
-            Some((Some(Senses::Touch), _)) if self.only.is_none() => {
-                Some("no images: recognises by touch alone".to_owned())
-            }
-            Some((Some(Senses::Vision), stuck)) if self.only.is_none() && stuck > 0 => Some(
-                format!("{stuck} whiskers are stuck: recognises by vision alone"),
-            ),
+            Some(Last {
+                senses: Some(Senses::Touch),
+                ..
+            }) if self.only.is_none() => Some(format!("{unseen}: recognises by touch alone")),
+            Some(Last {
+                senses: Some(Senses::Vision),
+                stuck,
+                ..
+            }) if self.only.is_none() && stuck > 0 => Some(format!(
+                "{stuck} whiskers are stuck: recognises by vision alone"
+            )),
             _ if self.learn && self.counts.full > 0 => {
                 let most = self.places.max_places;
                 Some(format!("there is no room for more than {most} places"))
@@ -57,14 +72,15 @@ impl PlaceRecognition {
 
     pub(super) fn health_now(&self) -> Health {
         let c = self.counts;
-        let stuck = self.last.map_or(0, |(_, stuck)| stuck as u64);
-        let values: [(&str, u64); 14] = [
+        let stuck = self.last.map_or(0, |last| last.stuck as u64);
+        let values: [(&str, u64); 15] = [
             ("places known", self.places.map.len() as u64),
             ("samples", c.samples),
             ("recognised by both", c.recognised[0]),
             ("recognised by vision", c.recognised[1]),
             ("recognised by touch", c.recognised[2]),
             ("samples with nothing to go by", c.senseless),
+            ("images that show nothing", c.blank),
             ("samples without a code", c.uncoded),
             ("messages refused", self.sampler.refused()),
             ("whiskers stuck", stuck),

@@ -229,7 +229,14 @@ static PARAMETERS: &[ParameterDecl] = &[
         0.5,
         (0.001, 1.0),
         "",
-        "Share of the answers that say nothing of where the robot is.",
+        "Share of the answers, by both senses or vision, that say nothing of where the robot is.",
+    ),
+    ParameterDecl::double(
+        "wrong_by_touch",
+        0.9,
+        (0.001, 1.0),
+        "",
+        "The same by touch alone: in the dark, or without a camera.",
     ),
     ParameterDecl::switch(
         "tf_broadcast",

@@ -118,6 +118,17 @@ pub fn create(parameters: &Parameters) -> Result<Box<dyn Node>, NodeError> {
     }))
 }
 
+/// What is kept of a sample to tell of it.
+#[derive(Debug, Clone, Copy)]
+struct Last {
+    /// That it was recognised by.
+    senses: Option<Senses>,
+    /// Whether the image showed nothing.
+    blank: bool,
+    /// Whiskers that were stuck.
+    stuck: usize,
+}
+
 struct PlaceRecognition {
     recogniser: Recogniser,
     sampler: Sampler,
@@ -141,8 +152,7 @@ struct PlaceRecognition {
     fusion: Option<Fusion>,
     /// When the last whisk ended.
     whisk_ns: Option<i64>,
-    /// The last sample: its senses, and how many whiskers were stuck.
-    last: Option<(Option<Senses>, usize)>,
+    last: Option<Last>,
     /// Whether it ever recognised by both.
     had_both: bool,
     counts: Counts,
@@ -183,8 +193,8 @@ impl PlaceRecognition {
         let sample = self.sampler.take(ctx.now_ns);
         let recognised = self.recognise(&sample, ctx);
         let odometer = self.fresh_pose(ctx.now_ns);
-        let found = recognised.as_ref().map_or(&[][..], |r| &r.1);
-        let fused = (self.fusion.as_mut()).and_then(|f| f.sample(odometer, found));
+        let recognition = (recognised.as_ref()).map(|(senses, found)| (*senses, &found[..]));
+        let fused = (self.fusion.as_mut()).and_then(|f| f.sample(odometer, recognition));
         if let Some((senses, found)) = &recognised {
             let pose = fused.map(|e| e.pose).or(odometer);
             self.tell(found, *senses, pose, ctx);
@@ -207,8 +217,13 @@ impl PlaceRecognition {
         ctx: &mut Context<'_>,
     ) -> Option<(Senses, Vec<Found>)> {
         let senses = self.senses_of(sample);
-        let before = self.last.replace((senses, sample.stuck));
-        let changed = before.is_none_or(|(before, _)| before != senses);
+        self.counts.blank += u64::from(sample.blank);
+        let before = self.last.replace(Last {
+            senses,
+            blank: sample.blank,
+            stuck: sample.stuck,
+        });
+        let changed = before.is_none_or(|before| before.senses != senses);
         let Some(senses) = senses else {
             self.counts.senseless += 1;
             if changed {

@@ -402,6 +402,46 @@ fn each_sense_will_do_where_the_other_is_gone() {
     assert_eq!(rig.warning(), "");
 }
 
+/// In the dark the robot goes by touch, says so, and sees again when the light is back.
+#[test]
+fn an_image_that_shows_nothing_is_no_sight() {
+    let mut rig = Rig::new(&[("novelty_threshold", "0.001")]);
+    rig.learn_all();
+    let mut dark = image(3, 160, 120);
+    let bytes = dark
+        .data
+        .iter_mut()
+        .zip([3_u8, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5].iter().cycle());
+    bytes.for_each(|(value, noise)| *value = *noise);
+    rig.send("image", dark);
+    rig.feel(3, 0.4);
+    let dark = rig.end_whisk().expect("a place by touch");
+    assert_eq!(dark.senses, "touch");
+    assert_eq!(rig.count("images that show nothing"), 1);
+    assert!(
+        rig.warning().contains("images show nothing"),
+        "{}",
+        rig.warning()
+    );
+    // With the whiskers still as well there is nothing to go by.
+    rig.feel(3, 0.0);
+    assert_eq!(rig.end_whisk(), None);
+    assert!(
+        rig.warning()
+            .contains("whiskers are stuck, images show nothing"),
+        "{}",
+        rig.warning()
+    );
+    assert_eq!(rig.visit(3).expect("a place").senses, "both");
+    assert_eq!(rig.warning(), "");
+    // The code is that of a robot whose camera is gone.
+    rig.now_ns += 1000 * MS;
+    rig.feel(3, 0.4);
+    let gone = rig.end_whisk().expect("a place by touch");
+    assert_eq!((&gone.senses, &gone.code), (&dark.senses, &dark.code));
+    assert_ne!(rig.visit(3).expect("a place").code, dark.code);
+}
+
 #[test]
 fn any_camera_will_do_without_whiskers() {
     for senses in ["auto", "vision"] {

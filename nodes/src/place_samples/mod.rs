@@ -9,6 +9,7 @@
 //! | | |
 //! |---|---|
 //! | no image for [`MAX_AGE_NS`] | the sample sees nothing |
+//! | an image that shows nothing but noise ([`shows_nothing`]): darkness, a covered lens | the same; recordings keep it, as what darkness looks like |
 //! | no whisker readings for as long | it feels nothing |
 //! | more than half of the whiskers stuck | it feels nothing; `stuck` says how many |
 //! | a value that is not a number, another number of values | the message is refused, the one before stays until it is too old |
@@ -21,7 +22,7 @@
 mod image;
 mod recording;
 
-pub use image::reduce;
+pub use image::{reduce, shows_nothing};
 pub use recording::{Counts, MOST_SAMPLES, Topics, planar, pose_of, read};
 
 use crate::whisk::contact;
@@ -91,6 +92,8 @@ pub struct Sample {
     pub stamp_ns: i64,
     /// [`VISUAL_SIZE`] values, where there was an image.
     pub visual: Option<Vec<f32>>,
+    /// Whether the image shows nothing.
+    pub blank: bool,
     /// [`TACTILE_SIZE`] values, where the whiskers were felt.
     pub tactile: Option<Vec<f32>>,
     /// Whiskers that did not move though they touched nothing.
@@ -100,11 +103,12 @@ pub struct Sample {
 impl Sample {
     /// What it was taken with; `None` is nothing.
     pub fn senses(&self) -> Option<Senses> {
-        match (&self.visual, &self.tactile) {
-            (Some(_), Some(_)) => Some(Senses::Both),
-            (Some(_), None) => Some(Senses::Vision),
-            (None, Some(_)) => Some(Senses::Touch),
-            (None, None) => None,
+        let sees = self.visual.is_some() && !self.blank;
+        match (sees, self.tactile.is_some()) {
+            (true, true) => Some(Senses::Both),
+            (true, false) => Some(Senses::Vision),
+            (false, true) => Some(Senses::Touch),
+            (false, false) => None,
         }
     }
 }
@@ -210,9 +214,11 @@ impl Sampler {
         let theta = self.theta.filter(|t| fresh(t.0));
         let xy = self.xy.filter(|t| fresh(t.0));
         let felt = theta.zip(xy).filter(|_| 2 * stuck <= WHISKERS);
+        let visual = image.map(|(_, image)| reduce(image));
         Sample {
             stamp_ns: now_ns,
-            visual: image.map(|(_, image)| reduce(image)),
+            blank: visual.as_deref().is_some_and(shows_nothing),
+            visual,
             tactile: felt.map(|((_, theta), (_, xy))| theta.into_iter().chain(xy).collect()),
             stuck,
         }

@@ -132,8 +132,10 @@ fn whisk(sampler: &mut Sampler, from_ns: i64, sweep: impl Fn(usize) -> f32, xy: 
 fn a_sample_has_the_latest_of_each_sense_and_only_while_it_is_fresh() {
     let mut sampler = Sampler::default();
     assert_eq!(sampler.take(0).senses(), None);
-    let white = image(160, 120, "rgb8", |_, _| vec![255; 3]);
-    sampler.image(0, Arc::new(white)).expect("an image");
+    let halves = image(160, 120, "rgb8", |x, _| {
+        vec![if x < 80 { 0 } else { 255 }; 3]
+    });
+    sampler.image(0, Arc::new(halves)).expect("an image");
     let sample = whisk(&mut sampler, 0, |i| 0.5 + 0.01 * i as f32, 0.01);
     assert_eq!(sample.senses(), Some(Senses::Both));
     let tactile = sample.tactile.expect("felt");
@@ -145,6 +147,43 @@ fn a_sample_has_the_latest_of_each_sense_and_only_while_it_is_fresh() {
     assert_eq!(sample.senses(), Some(Senses::Touch));
     // And the whiskers.
     assert_eq!(sampler.take(2500 * MS).senses(), None);
+}
+
+/// Noise and an even colour are no sight, of any brightness; a dim edge in noise is.
+#[test]
+fn an_image_that_shows_nothing_is_not_seen() {
+    let mut random = 1_u64;
+    let mut noise = |most: u64| {
+        random = random
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        (random >> 33) % most
+    };
+    let mut noisy = |base: u8, edge: u8, most: u64| {
+        let mut it = image(160, 120, "rgb8", |x, _| {
+            vec![if x < 80 { base } else { base + edge }; 3]
+        });
+        it.data.iter_mut().for_each(|v| *v += noise(most) as u8);
+        it
+    };
+    for (base, edge, most, nothing) in [
+        (0, 0, 1, true),
+        (255 - 8, 0, 8, true),
+        (0, 0, 8, true),
+        (100, 0, 40, true),
+        (0, 3, 8, false),
+        (100, 20, 40, false),
+    ] {
+        let it = noisy(base, edge, most);
+        assert_eq!(shows_nothing(&reduce(&it)), nothing, "{base} {edge} {most}");
+        let mut sampler = Sampler::default();
+        sampler.image(0, Arc::new(it)).expect("an image");
+        let sample = whisk(&mut sampler, 0, |_| 0.5, 0.01);
+        assert_eq!((sample.blank, sample.visual.is_some()), (nothing, true));
+        let senses = if nothing { Senses::Touch } else { Senses::Both };
+        assert_eq!(sample.senses(), Some(senses));
+    }
+    assert!(shows_nothing(&[0.1, 0.5]));
 }
 
 #[test]

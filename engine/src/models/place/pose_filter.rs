@@ -5,7 +5,7 @@
 //! Odometry moves every particle, each with errors of its own. A recognised place is right
 //! half of the time, and a wrong one may be anywhere: so a particle near one of the best
 //! matches gains, but one near none of them loses no more than what an answer that says
-//! nothing would cost it ([`PoseFilterConfig::wrong`]). A few particles begin anew at the
+//! nothing would cost it ([`PoseFilter::recognised`]). A few particles begin anew at the
 //! places recognised, so that a robot that was carried off is found again.
 //!
 //! All is drawn from a seed: the same inputs give the same poses.
@@ -23,6 +23,9 @@ use crate::error::{Result, check, check_count};
 const CELL: [f64; 3] = [0.4, 0.4, std::f64::consts::FRAC_PI_6];
 /// Particles that make up the estimate lie this near to the fullest cell's mean, m and rad.
 const NEAR: [f64; 2] = [0.8, 0.8];
+/// Share of the particles that lie so near up to which the estimate is the mean of all, and
+/// from which on it is theirs.
+const AGREE: [f64; 2] = [0.15, 0.4];
 /// Rounds in which the mean moves to where the particles near it are.
 const ROUNDS: usize = 3;
 
@@ -44,11 +47,10 @@ pub struct PoseFilterConfig {
     pub place_m: f64,
     /// The same of its heading, rad.
     pub place_rad: f64,
-    /// Share of the answers that say nothing of where the robot is.
-    pub wrong: f64,
     /// How much worse than the best a place may score for a third of its weight.
     pub score_range: f64,
-    /// Share of the particles that begin anew at the places recognised.
+    /// Share of the particles that begin anew at the places recognised, were all of these
+    /// right.
     pub anew: f64,
 }
 
@@ -62,9 +64,8 @@ impl Default for PoseFilterConfig {
             heading_noise: 0.1,
             place_m: 0.3,
             place_rad: 0.35,
-            wrong: 0.5,
             score_range: 0.02,
-            anew: 0.01,
+            anew: 0.02,
         }
     }
 }
@@ -77,7 +78,6 @@ impl PoseFilterConfig {
         check("heading_noise", self.heading_noise, 0.0, 10.0)?;
         check("place_m", self.place_m, 1e-3, 100.0)?;
         check("place_rad", self.place_rad, 1e-3, 10.0)?;
-        check("wrong", self.wrong, 1e-6, 1.0)?;
         check("score_range", self.score_range, 1e-6, 2.0)?;
         check("anew", self.anew, 0.0, 0.5)
     }
@@ -198,8 +198,9 @@ impl PoseFilter {
         }
     }
 
-    /// Takes the places that what is sensed is most like, the best first.
-    pub fn recognised(&mut self, found: &[Found]) {
+    /// Takes the places that what is sensed is most like, the best first. A share `wrong` of
+    /// such answers (0 to 1) says nothing of where the robot is.
+    pub fn recognised(&mut self, found: &[Found], wrong: f64) {
         let Some(best) = found.first().map(|f| f64::from(f.score)) else {
             return;
         };
@@ -213,12 +214,9 @@ impl PoseFilter {
             }
             return;
         }
-        let PoseFilterConfig {
-            place_m,
-            place_rad,
-            wrong,
-            ..
-        } = self.config;
+        let (place_m, place_rad) = (self.config.place_m, self.config.place_rad);
+        // As wrong as can be is still no reason to believe nothing at all.
+        let wrong = wrong.clamp(1e-6, 1.0);
         self.weights.clear();
         for p in &self.particles {
             let near = found.iter().zip(&worths).map(|(f, w)| {
@@ -228,14 +226,15 @@ impl PoseFilter {
             });
             self.weights.push(wrong + (1.0 - wrong) * near.sum::<f64>());
         }
-        self.draw_anew(found, &worths, total);
+        self.draw_anew(found, &worths, total, 1.0 - wrong);
     }
 
     /// As many particles as before, each in proportion to its weight (in one sweep with
-    /// one random number), but some at the places recognised.
-    fn draw_anew(&mut self, found: &[Found], worths: &[f64], total: f64) {
+    /// one random number), but some at the places recognised, the fewer the less these are
+    /// right.
+    fn draw_anew(&mut self, found: &[Found], worths: &[f64], total: f64, right: f64) {
         let n = self.particles.len();
-        let anew = (self.config.anew * n as f64).round() as usize;
+        let anew = (self.config.anew * right * n as f64).round() as usize;
         let kept = n - anew;
         let step = self.weights.iter().sum::<f64>() / kept.max(1) as f64;
         let mut at = step * self.rng.random::<f64>();
@@ -283,10 +282,20 @@ impl PoseFilter {
         let fullest = cells.values().max_by_key(|c| c.len())?;
         let even = |poses: &[&Pose]| Estimate::of(poses.iter().map(|p| (*p, 1.0)));
         let mut pose = even(fullest)?.pose;
+        let mut count = 0;
         for _ in 0..ROUNDS {
             let near = |p: &&Pose| p.metres(&pose) < NEAR[0] && p.radians(&pose) < NEAR[1];
             let around: Vec<&Pose> = self.particles.iter().filter(near).collect();
+            count = around.len();
             pose = even(&around).map_or(pose, |e| e.pose);
+        }
+        // The fullest spot of a wide cloud is where chance wants it.
+        let share = count as f64 / self.particles.len() as f64;
+        let trusted = ((share - AGREE[0]) / (AGREE[1] - AGREE[0])).clamp(0.0, 1.0);
+        if trusted < 1.0 {
+            let all = Estimate::of(self.particles.iter().map(|p| (p, 1.0)))?.pose;
+            let both = [(&pose, trusted), (&all, 1.0 - trusted)];
+            pose = Estimate::of(both.into_iter())?.pose;
         }
         Some(Estimate {
             pose,
@@ -379,7 +388,7 @@ mod tests {
         for step in 0..500 {
             let truth = circle(step, 0.0);
             filter.moved(circle(step, 0.03));
-            filter.recognised(&answers(&truth, step));
+            filter.recognised(&answers(&truth, step), 0.5);
             let estimate = filter.estimate().expect("it has begun");
             sum += estimate.pose.metres(&truth);
         }
@@ -403,11 +412,31 @@ mod tests {
         for step in 0..160 {
             // The odometer does not feel that the robot is lifted.
             filter.moved(circle(step, 0.0));
-            filter.recognised(&answers(&far(step), step));
+            filter.recognised(&answers(&far(step), step), 0.5);
             let estimate = filter.estimate().expect("it has begun");
             off.push(estimate.pose.metres(&far(step)));
         }
         assert!(off[59] < 0.4 && off[61] > 4.0 && off[159] < 0.4, "{off:?}");
+    }
+
+    /// Where no hypothesis stands out, the estimate does not jump to where chance has put a
+    /// few more particles.
+    #[test]
+    fn the_estimate_of_a_wide_cloud_does_not_jump() {
+        let mut filter = filter();
+        filter.begin(circle(0, 0.0), 0.05, 0.05);
+        let (mut last, mut farthest) = (circle(0, 0.0), 0.0_f64);
+        for step in 0..1000 {
+            filter.moved(circle(step, 0.0));
+            // An answer that is taken to be wild.
+            filter.recognised(&[found(at(9.0, 9.0, 0.0), 0.9)], 1.0);
+            let estimate = filter.estimate().expect("it has begun").pose;
+            if step > 500 {
+                farthest = farthest.max(estimate.metres(&last));
+            }
+            last = estimate;
+        }
+        assert!(farthest < 0.6, "{farthest} m in a step of 0.06 m");
     }
 
     #[test]

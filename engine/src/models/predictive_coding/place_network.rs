@@ -292,13 +292,18 @@ impl PlaceNetwork {
         (0..joint.len()).map(code).collect()
     }
 
-    /// XXH3-64 of its weights file, as 16 hexadecimal digits: the same for networks that
-    /// code places the same.
+    /// XXH3-64 of its weights file and of how codes are read, as 16 hexadecimal digits: the
+    /// same for networks that code places the same.
     ///
     /// # Errors
     /// As [`PlaceNetwork::to_bytes`].
     pub fn fingerprint(&self) -> Result<String> {
-        Ok(format!("{:016x}", xxh3_64(&self.to_bytes()?)))
+        let mut bytes = self.to_bytes()?;
+        if self.readout.is_some() {
+            // Since parts of a code have no mean; maps of before are others'.
+            bytes.extend(b"parts without a mean");
+        }
+        Ok(format!("{:016x}", xxh3_64(&bytes)))
     }
 
     /// The bytes of a weights file.

@@ -5,6 +5,7 @@ use super::sets::Set;
 use crate::cli::CliError;
 use saccade_engine::models::place::retrieval::{Match, Recognition, Tolerance, spearman_rows};
 use saccade_engine::models::place::{Likeness, PlaceMap, Samples, Senses};
+use saccade_nodes::place_samples::shows_nothing;
 use serde::Serialize;
 use std::time::Instant;
 
@@ -18,17 +19,21 @@ pub enum Condition {
     Vision,
     /// Whiskers alone.
     Touch,
-    /// Both, with the lights out, and nobody says so.
+    /// With the lights out, by both senses where the image shows something and by touch
+    /// where it shows nothing, as the node does.
     Dark,
+    /// The same by both, whatever the image shows.
+    Misled,
 }
 
 impl Condition {
     /// All of them.
-    pub const ALL: [Condition; 4] = [
+    pub const ALL: [Condition; 5] = [
         Condition::Both,
         Condition::Vision,
         Condition::Touch,
         Condition::Dark,
+        Condition::Misled,
     ];
 
     /// What tables call it.
@@ -38,6 +43,7 @@ impl Condition {
             Condition::Vision => "vision only",
             Condition::Touch => "touch only",
             Condition::Dark => "dark",
+            Condition::Misled => "dark, by images that show nothing",
         }
     }
 
@@ -45,14 +51,14 @@ impl Condition {
         match self {
             Condition::Vision => Senses::Vision,
             Condition::Touch => Senses::Touch,
-            Condition::Both | Condition::Dark => Senses::Both,
+            Condition::Both | Condition::Dark | Condition::Misled => Senses::Both,
         }
     }
 
     /// The samples that are asked.
-    fn samples(self, set: &Set) -> Option<&Samples> {
+    pub fn samples(self, set: &Set) -> Option<&Samples> {
         match self {
-            Condition::Dark => set.dark.as_ref(),
+            Condition::Dark | Condition::Misled => set.dark.as_ref(),
             _ => Some(&set.test),
         }
     }
@@ -123,7 +129,15 @@ pub fn judge(
             continue;
         };
         let senses = condition.senses();
-        let codes = descriptor.describe_all(asked, senses)?;
+        let mut codes = descriptor.describe_all(asked, senses)?;
+        if condition == Condition::Dark {
+            let felt = descriptor.describe_all(asked, Senses::Touch)?;
+            for (i, (code, felt)) in codes.iter_mut().zip(felt).enumerate() {
+                if shows_nothing(asked.visual(i)) {
+                    *code = felt;
+                }
+            }
+        }
         let stored = match same && senses != Senses::Both {
             true => &descriptor.describe_all(&set.train, senses)?,
             false => &both,

@@ -318,7 +318,9 @@ mod tests {
         assert_eq!(judged.len(), 4, "patches also over sequences");
         for of_model in &judged {
             let rows = compare::rows(of_model);
-            assert_eq!(rows.len(), 4);
+            assert_eq!(rows.len(), 5);
+            // Dim stripes are still seen.
+            assert_eq!(rows[3].spearman, rows[4].spearman, "{}", rows[3].model);
             for row in &rows[..3] {
                 assert_eq!(
                     row.recognition.recall_at_1, 1.0,
@@ -330,7 +332,7 @@ mod tests {
         }
         // A descriptor is not ahead of itself.
         let none = compare::compare(&judged[0], &judged[0], 1).expect("compared");
-        assert_eq!(none.len(), 5 * (4 + 2));
+        assert_eq!(none.len(), 5 * (5 + 2));
         assert!(
             none.iter()
                 .all(|c| c.difference.value == 0.0 && c.difference.high == 0.0)

@@ -105,10 +105,7 @@ fn precision_recall_chart(judged: &[Vec<Judged>], condition: Condition) -> Optio
 fn map(judged: &Judged, condition: Condition, set: &Set) -> Option<LineChart> {
     let at = Condition::ALL.iter().position(|c| *c == condition)?;
     let outcome = judged.outcomes[at].as_ref()?;
-    let asked = match condition {
-        Condition::Dark => set.dark.as_ref()?,
-        _ => &set.test,
-    };
+    let asked = condition.samples(set)?;
     let point = |p: &Pose| (p.x_m, p.y_m);
     let stored = set.train.poses();
     let pairs = asked.poses().iter().zip(&outcome.matches);
