@@ -1,5 +1,5 @@
 //! A tick allocates nothing: in the encoder, in the classifier with and without a label,
-//! in a network that learns online, and in a circuit; nor does a query of a place, or of
+//! in a network that learns online, in a circuit and in a NIR graph; nor does a query of a place, or of
 //! a map of places.
 
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -22,6 +22,7 @@ use saccade_engine::models::predictive_coding::{
     Config, Method, Network, PlaceNetwork, Provenance, Readout, ReadoutConfig, Recogniser, Scaling,
 };
 use saccade_engine::neurons::NeuronParams;
+use saccade_engine::nir::{Integration, Runner, export};
 
 struct Counting;
 
@@ -46,6 +47,25 @@ unsafe impl GlobalAlloc for Counting {
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
+
+#[test]
+fn a_tick_of_a_nir_graph_allocates_nothing() {
+    let config = ClassifierConfig {
+        n_alif: 0,
+        ..ClassifierConfig::default()
+    };
+    let graph = export(&Classifier::new(config, 1).unwrap(), false).unwrap();
+    let mut runner = Runner::new(&graph, None, Integration::Exact).unwrap();
+    let (_, shape) = runner.inputs().next().unwrap();
+    let inputs = vec![1.0; shape[0]];
+    let before = ALLOCATIONS.with(Cell::get);
+    for _ in 0..20 {
+        runner.set_input(0, &inputs).unwrap();
+        runner.tick();
+    }
+    assert_eq!(ALLOCATIONS.with(Cell::get), before);
+    assert!(runner.output(0).unwrap().iter().any(|y| *y != 0.0));
+}
 
 #[test]
 fn a_step_of_the_spiking_path_integrator_allocates_nothing() {

@@ -4,6 +4,7 @@ Writes graphs by PyPI's nir into FOLDER, NAME.nir, and NAME.json with input and 
 nodes give for it: {"exact": {node: [tick][...]}, "euler": ..., "inputs": {node: ...}}.
 Every graph is run by code for it alone: the exact solution is a matrix exponential,
 convolutions are sums over windows.
+Before, it reads ours.nir, shapes checked, and writes the type of each node into ours.json.
 """
 
 import json
@@ -233,6 +234,8 @@ def loops(rng):
 
 def main():
     folder = Path(sys.argv[1])
+    ours = nir.read(folder / "ours.nir")
+    (folder / "ours.json").write_text(json.dumps({k: type(n).__name__ for k, n in ours.nodes.items()}))
     for name, make in [("deep", deep), ("images", images), ("loops", loops)]:
         rng = np.random.default_rng(5)
         nodes, edges, shapes, run = make(rng)

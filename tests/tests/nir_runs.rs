@@ -4,7 +4,10 @@
 
 use std::collections::BTreeMap;
 
-use saccade_engine::nir::{Integration, Runner};
+use saccade_engine::circuit::{Builder, Rule, Value};
+use saccade_engine::learning::online::{Cells, OnlineConfig};
+use saccade_engine::neurons::NeuronParams;
+use saccade_engine::nir::{Graph, Integration, Runner, export_online};
 use saccade_launch::nir_file;
 use saccade_tests::peer;
 use serde::Deserialize;
@@ -42,10 +45,35 @@ fn hold(runner: &mut Runner, inputs: &Course, expected: &Course) -> BTreeMap<Str
     sums
 }
 
+/// Two populations that learn, as a graph.
+fn learning() -> Graph {
+    let mut model = Builder::new(1.0, 3);
+    let inputs = model.inputs("inputs", 6);
+    let cells = model.population("cells", 10, Cells::spiking(NeuronParams::default()));
+    let others = model.population("others", 4, Cells::spiking(NeuronParams::default()));
+    let readout = model.population("readout", 2, Cells::Readout { tau_ms: 20.0 });
+    for (to, delay) in [(cells, Value::Uniform(0.0, 3.0)), (others, 0.0.into())] {
+        model.project(inputs, to, Rule::AllToAll).delay_ms(delay);
+    }
+    model.project(cells, others, Rule::Random(0.5));
+    model.project(others, cells, Rule::AllToAll);
+    for from in [cells, others] {
+        model.project(from, readout, Rule::AllToAll);
+    }
+    let network = model.online::<f32>(&OnlineConfig::default()).unwrap();
+    export_online(&model, &network, false).unwrap()
+}
+
 #[test]
 fn layers_images_and_loops_run_as_in_numpy() {
     let folder = tempfile::tempdir().unwrap();
+    let ours = learning();
+    nir_file::write(&folder.path().join("ours.nir"), &ours).unwrap();
     peer("nir_runs.py", &[folder.path()]);
+    let read = std::fs::read(folder.path().join("ours.json")).unwrap();
+    let read: BTreeMap<String, String> = serde_json::from_slice(&read).unwrap();
+    let kinds = ours.nodes.iter().map(|(k, n)| (k.clone(), n.kind.clone()));
+    assert_eq!(read, kinds.collect());
     for (name, spiking) in [
         ("deep", vec!["cuba", "lif", "if"]),
         ("images", vec!["cells"]),

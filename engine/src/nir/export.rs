@@ -92,10 +92,13 @@ pub fn export(classifier: &Classifier, lossy: bool) -> Result<Graph> {
     let nodes = BTreeMap::from([
         ("input".to_owned(), end("Input", t.n_in)),
         ("w_in".to_owned(), linear(&w.w_in, n, t.n_in)),
-        ("lif".to_owned(), lif(config)),
+        ("lif".to_owned(), lif(&config.neuron, n, config.n_alif)),
         ("w_rec".to_owned(), linear(&w.w_rec, n, n)),
         ("w_out".to_owned(), linear(&w.w_out, t.n_out, n)),
-        ("li".to_owned(), node("LI", li_parameters(config))),
+        (
+            "li".to_owned(),
+            node("LI", li_parameters(&config.neuron, t.n_out)),
+        ),
         ("output".to_owned(), end("Output", t.n_out)),
     ]);
     let edges = [
@@ -142,8 +145,8 @@ fn metadata(classifier: &Classifier) -> Result<Values> {
     Ok(metadata)
 }
 
-fn lif(config: &ClassifierConfig) -> Node {
-    let neuron = &config.neuron;
+/// A LIF; of the last `n_alif` neurons the threshold adapts.
+pub(super) fn lif(neuron: &NeuronParams, n: usize, n_alif: usize) -> Node {
     let reset = match neuron.reset {
         Reset::Late => SUBTRACT_LATE,
         Reset::AtOnce => SUBTRACT,
@@ -153,22 +156,21 @@ fn lif(config: &ClassifierConfig) -> Node {
         ("reset", reset.into()),
         ("t_ref", Array::scalar(neuron.t_ref_ms / 1000.0).into()),
     ]);
-    if config.n_alif > 0 {
+    if n_alif > 0 && neuron.beta > 0.0 {
         metadata.extend(values([
-            ("n_adaptive", Array::scalar(config.n_alif as f64).into()),
+            ("n_adaptive", Array::scalar(n_alif as f64).into()),
             ("beta", Array::scalar(neuron.beta).into()),
             ("tau_a", Array::scalar(neuron.tau_a_ms / 1000.0).into()),
         ]));
     }
     Node {
         metadata,
-        ..node("LIF", lif_parameters(config))
+        ..node("LIF", lif_parameters(neuron, n))
     }
 }
 
 /// Parameters of the node `lif`.
-pub(super) fn lif_parameters(config: &ClassifierConfig) -> Values {
-    let (neuron, n) = (&config.neuron, config.topology().n_rec());
+pub(super) fn lif_parameters(neuron: &NeuronParams, n: usize) -> Values {
     let r = resistance(neuron, neuron.tau_m_ms, neuron.regular_spike_arrival);
     let v_reset = match neuron.reset {
         Reset::To(v) => v,
@@ -184,8 +186,7 @@ pub(super) fn lif_parameters(config: &ClassifierConfig) -> Values {
 }
 
 /// Parameters of the node `li`.
-pub(super) fn li_parameters(config: &ClassifierConfig) -> Values {
-    let (neuron, n) = (&config.neuron, config.n_out);
+pub(super) fn li_parameters(neuron: &NeuronParams, n: usize) -> Values {
     let r = resistance(neuron, neuron.tau_out_ms, neuron.regular_spike_arrival_out);
     values([
         ("tau", Array::uniform(n, neuron.tau_out_ms / 1000.0).into()),
@@ -202,7 +203,7 @@ fn resistance(neuron: &NeuronParams, tau_ms: f64, full_weight: bool) -> f64 {
     1.0
 }
 
-fn end(kind: &str, count: usize) -> Node {
+pub(super) fn end(kind: &str, count: usize) -> Node {
     let shape = Array {
         element: Element::I64,
         shape: vec![1],
@@ -211,7 +212,7 @@ fn end(kind: &str, count: usize) -> Node {
     node(kind, values([("shape", shape.into())]))
 }
 
-fn node(kind: &str, parameters: Values) -> Node {
+pub(super) fn node(kind: &str, parameters: Values) -> Node {
     Node {
         kind: kind.to_owned(),
         parameters,
@@ -220,6 +221,6 @@ fn node(kind: &str, parameters: Values) -> Node {
     }
 }
 
-fn values<const N: usize>(list: [(&str, Value); N]) -> Values {
+pub(super) fn values<const N: usize>(list: [(&str, Value); N]) -> Values {
     list.map(|(name, value)| (name.to_owned(), value)).into()
 }

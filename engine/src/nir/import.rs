@@ -261,8 +261,8 @@ fn ours(graph: &Graph, roles: &Roles<'_>, document: &str) -> Result<Classifier> 
     let t = config.topology();
     let sizes = [t.n_in, t.n_rec(), t.n_out];
     for (name, expected) in [
-        (roles.lif, lif_parameters(&config)),
-        (roles.li, li_parameters(&config)),
+        (roles.lif, lif_parameters(&config.neuron, t.n_rec())),
+        (roles.li, li_parameters(&config.neuron, t.n_out)),
     ] {
         for (parameter, value) in expected {
             if graph.nodes[name].parameters.get(&parameter) != Some(&value) {

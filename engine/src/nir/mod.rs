@@ -1,7 +1,7 @@
 //! NIR, the Neuromorphic Intermediate Representation (Pedersen et al., Nat. Commun. 15,
 //! 8122, 2024): networks as graphs of nodes with equations in continuous time, between
 //! programs. Here are graphs as plain values, the classifier as one ([`export`],
-//! [`import`]), and what runs any of them ([`Runner`]); their files, HDF5, are read and
+//! [`import`]), networks that learn as one ([`export_online`]), and what runs any of them ([`Runner`]); their files, HDF5, are read and
 //! written elsewhere.
 //!
 //! ```text
@@ -21,6 +21,7 @@
 //! program that knows the equations alone leaves out.
 
 mod export;
+mod export_online;
 mod flat;
 mod import;
 mod run;
@@ -28,6 +29,7 @@ mod run;
 use std::collections::BTreeMap;
 
 pub use export::{Unsaid, export, unsaid};
+pub use export_online::export_online;
 pub use flat::MAX_DEPTH;
 pub use import::{Imported, import};
 pub use run::{Integration, Runner};
