@@ -47,7 +47,7 @@ fn model(adapting: usize) -> (Builder<Cells>, [Population; 2]) {
 
 fn inputs(tick: u32) -> Vec<u32> {
     (0..INPUTS)
-        .filter(|i| (tick * 7 + i * i * 13 + tick * tick / 5) % 9 == 0)
+        .filter(|i| (tick * 7 + i * i * 13 + tick * tick / 5).is_multiple_of(9))
         .collect()
 }
 
