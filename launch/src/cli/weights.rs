@@ -235,6 +235,8 @@ fn nir_info(args: &InfoArgs) -> CliResult {
     };
     let imports = said(nir::import(&graph, 1.0).map(|_| ()));
     let runs = said(nir::Runner::new(&graph, None, nir::Integration::Exact).map(|_| ()));
+    // Graphs in graphs are shown as they run.
+    let graph = graph.flattened().unwrap_or(graph);
     if args.json {
         let nodes = graph.nodes.iter().map(|(name, node)| {
             serde_json::json!({

@@ -107,6 +107,10 @@ impl Runner {
             runner.values.push(unit.at_rest());
             runner.units.push(unit);
         }
+        // By name, whatever the order in which they run.
+        for ends in [&mut runner.inputs, &mut runner.outputs] {
+            ends.sort_by(|&a, &b| order.names[a].cmp(&order.names[b]));
+        }
         runner.connect(&order)?;
         let longest = runner.units.iter().map(|u| u.takes).max();
         runner.sum = vec![0.0; longest.unwrap_or_default()];
@@ -159,12 +163,12 @@ impl Runner {
         self.dt_s
     }
 
-    /// Names and shapes of the inputs.
+    /// Names and shapes of the inputs, by name.
     pub fn inputs(&self) -> impl ExactSizeIterator<Item = (&str, &[usize])> {
         self.inputs.iter().map(|&at| self.units[at].named())
     }
 
-    /// Names and shapes of the outputs.
+    /// Names and shapes of the outputs, by name.
     pub fn outputs(&self) -> impl ExactSizeIterator<Item = (&str, &[usize])> {
         self.outputs.iter().map(|&at| self.units[at].named())
     }
