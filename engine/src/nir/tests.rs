@@ -71,7 +71,8 @@ fn what_is_lost_is_named() {
     );
 }
 
-fn array(shape: &[usize], values: &[f64]) -> Value {
+/// Numbers of a node.
+pub(super) fn array(shape: &[usize], values: &[f64]) -> Value {
     Value::Array(Array {
         element: Element::F64,
         shape: shape.to_vec(),
@@ -79,7 +80,8 @@ fn array(shape: &[usize], values: &[f64]) -> Value {
     })
 }
 
-fn node(kind: &str, parameters: &[(&str, Value)]) -> Node {
+/// A node without metadata.
+pub(super) fn node(kind: &str, parameters: &[(&str, Value)]) -> Node {
     let own = |(name, value): &(&str, Value)| ((*name).to_owned(), value.clone());
     Node {
         inner: None,

@@ -3,25 +3,8 @@ use crate::models::classifier::Classifier;
 use crate::models::config::ClassifierConfig;
 use crate::network::Interval;
 use crate::neurons::{NeuronParams, Reset};
-use crate::nir::{Array, Element, Node, Values, export};
-
-fn array(shape: &[usize], values: &[f64]) -> Value {
-    Value::Array(Array {
-        element: Element::F64,
-        shape: shape.to_vec(),
-        values: values.to_vec(),
-    })
-}
-
-fn node(kind: &str, parameters: &[(&str, Value)]) -> Node {
-    let pairs = parameters.iter().map(|(k, v)| ((*k).to_owned(), v.clone()));
-    Node {
-        kind: kind.to_owned(),
-        parameters: pairs.collect(),
-        metadata: Values::new(),
-        inner: None,
-    }
-}
+use crate::nir::tests::{array, node};
+use crate::nir::{Node, Values, export};
 
 /// An Input or Output of one dimension.
 fn end(kind: &str, count: usize) -> Node {
