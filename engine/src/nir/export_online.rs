@@ -1,6 +1,6 @@
 //! A network that learns, of several populations, as a NIR graph.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::export::{end, li_parameters, lif, node, values};
 use super::{Array, Element, Graph, Node, wrong};
@@ -40,10 +40,13 @@ pub fn export_online<R: Real>(
     let mut numbers = 0;
     for (at, projecting) in model.projections.iter().enumerate() {
         let (from, n_from) = match projecting.from {
-            Source::Inputs(inputs) => &model.inputs[inputs.0],
+            Source::Inputs(inputs) => {
+                let (name, n) = &model.inputs[inputs.0];
+                (name, *n)
+            }
             Source::Population(population) => {
                 let (name, n, _) = &model.populations[population.0];
-                &(name.clone(), *n)
+                (name, *n)
             }
         };
         let (into, n_into, _) = &model.populations[projecting.to.0];
@@ -59,7 +62,7 @@ pub fn export_online<R: Real>(
         }
         for delay in delays {
             let name = format!("{from}_to_{into}_{at}_{delay}");
-            let linear = matrix(&synapses, delay, *n_into, *n_from);
+            let linear = matrix(&synapses, delay, *n_into, n_from);
             add(&mut to, &name, linear)?;
             to.edges.push((from.clone(), name.clone()));
             let mut last = name;
@@ -132,17 +135,14 @@ fn population(
 
 /// The synapses with this delay.
 fn matrix<R: Real>(synapses: &[Connection<R>], delay: u32, to: usize, from: usize) -> Node {
-    let mut weights = BTreeMap::new();
+    let mut dense = vec![0.0; to * from];
     for c in synapses.iter().filter(|c| c.delay_ticks == delay) {
-        *weights.entry((c.to, c.from)).or_insert(0.0) += c.weight.to_f64();
+        dense[c.to as usize * from + c.from as usize] += c.weight.to_f64();
     }
-    let at = |k: usize| weights.get(&((k / from) as u32, (k % from) as u32));
     let weight = Array {
         element: Element::F64,
         shape: vec![to, from],
-        values: (0..to * from)
-            .map(|k| at(k).copied().unwrap_or_default())
-            .collect(),
+        values: dense,
     };
     node("Linear", values([("weight", weight.into())]))
 }

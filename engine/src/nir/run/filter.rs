@@ -1,6 +1,6 @@
 //! Linear maps. What is 0 costs nothing: most signals are spikes.
 
-use super::parameters::Reading;
+use super::parameters::{Reading, count};
 use crate::error::Result;
 use crate::nir::{Value, wrong};
 
@@ -185,8 +185,7 @@ impl Filter {
                 Some([channels, height, width])
             }
         };
-        let count: usize = into.iter().product();
-        let taken = image.or(said.filter(|s| s.iter().product::<usize>() == count));
+        let taken = image.or(said.filter(|said| count(said) == count(into)));
         match taken {
             Some(taken) if taken[0] == channels && said.is_none_or(|said| said == taken) => {
                 Ok(taken)

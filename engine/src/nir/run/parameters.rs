@@ -93,6 +93,11 @@ impl<'g> Reading<'g> {
     }
 }
 
+/// Numbers of a shape; `None` where they are more than can be counted.
+pub(super) fn count(shape: &[usize]) -> Option<usize> {
+    shape.iter().try_fold(1_usize, |all, &n| all.checked_mul(n))
+}
+
 /// Ticks of delay of each element of a Delay; `None` for other nodes.
 ///
 /// # Errors

@@ -278,6 +278,18 @@ fn what_cannot_run_is_named() {
     assert!(with("w", delay(0.0015)).contains("1.500000 ticks of 0.001 s"));
     assert!(with("w", delay(-1.0)).contains("holds -1 s"));
     assert!(with("w", delay(1e5)).contains("2^24"));
+    // Shapes with more numbers than can be counted.
+    let vast = array(&[3], &[f64::from(1 << 24); 3]);
+    assert!(with("out", node("Output", &[("shape", vast)])).contains("but [3] comes in"));
+    let convolution = node(
+        "Conv2d",
+        &[
+            ("weight", array(&[1 << 17, 1, 1, 1], &[1.0; 1 << 17])),
+            ("groups", array(&[], &[f64::from(1 << 17)])),
+            ("input_shape", array(&[2], &[f64::from(1 << 24); 2])),
+        ],
+    );
+    assert!(with("w", convolution).contains("but [2] comes in"));
     let long = [("in", end("Input", 8)), ("w", delay(1.6e4))];
     let error = refused(&graph(&long, &[("in", "w")]));
     assert!(error.contains("has more than 67108864 numbers"), "{error}");

@@ -2,13 +2,13 @@
 
 use super::filter::{Filter, Matrix};
 use super::neuron::Neurons;
-use super::parameters::{Reading, delay_ticks};
+use super::parameters::{Reading, count, delay_ticks};
 use super::{Integration, Source};
 use crate::error::Result;
 use crate::nir::Node;
 
 /// Types of nodes that run, but for the graphs that lie in them.
-pub const KINDS: [&str; 18] = [
+const KINDS: [&str; 18] = [
     "Affine",
     "AvgPool2d",
     "Conv1d",
@@ -98,7 +98,7 @@ pub(super) fn build(
         "Output" => {
             let shape = taken(&reading, into)?;
             let said = reading.counts("shape")?;
-            if said.iter().product::<usize>() != shape.iter().product::<usize>() {
+            if count(&said) != count(&shape) {
                 let what = format!("has shape {said:?}, but {shape:?} comes in");
                 return Err(reading.wrong(what));
             }
@@ -168,8 +168,7 @@ fn own_shape(
 
 /// Takes as many numbers as the shape has off what is left; gives their count.
 fn charge(reading: &Reading<'_>, shape: &[usize], left: &mut usize) -> Result<usize> {
-    let count = shape.iter().try_fold(1_usize, |all, &n| all.checked_mul(n));
-    match count.and_then(|count| Some((count, left.checked_sub(count)?))) {
+    match count(shape).and_then(|count| Some((count, left.checked_sub(count)?))) {
         Some((count, rest)) => {
             *left = rest;
             Ok(count)
